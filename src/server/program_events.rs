@@ -42,6 +42,8 @@ program_events! {
     Start = "start", Notice;
     /// There was no database, and an empty one was made; `hint` says how another is named.
     DbMade = "db_made", Notice;
+    /// The database was upgraded, `from` one schema `to` another; older versions of vestibule refuse it from now on.
+    DbUpgraded = "db_upgraded", Notice;
     /// A trusted network contains more than proxies, so that others could claim any address.
     TrustedProxyWide = "trusted_proxy_wide", Warning;
     /// Any visitor can create an account that reaches the apps.

@@ -92,7 +92,8 @@ impl Database {
 /// Opens the database for a server, creating missing tables and upgrading older ones.
 ///
 /// A database that belongs to another program, has a newer schema, is damaged, half copied or read-only is
-/// refused and left as it was; the error says which. Several processes may use the same one.
+/// refused and left as it was; the error says which. Several processes may use the same one; but a file is not
+/// upgraded while another process uses it, as that may be an older one.
 pub fn open(database: &Database) -> Result<Box<dyn Store>> {
     database.engine()?.open(OpenMode::ToServe)
 }

@@ -81,18 +81,21 @@ const HALF_COPIED_TEXT: &str =
 const INHABITED_TEXT: &str = "there are users in it; what is to be copied into is a database without \
                               any, or none yet";
 
+/// The version of this program.
+const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The error for a database whose schema is older than the one that a command reads.
 fn older(version: impl std::fmt::Display, newest: impl std::fmt::Display) -> String {
     format!(
-        "it has schema {version}, and this vestibule reads schema {newest}: run vestibule migrate"
+        "it has schema {version}, and this vestibule, {PROGRAM_VERSION}, reads schema {newest}: run vestibule migrate"
     )
 }
 
 /// The error for a database whose schema is newer than this version of the program.
 fn newer(version: impl std::fmt::Display, newest: impl std::fmt::Display) -> String {
     format!(
-        "a newer vestibule made it (schema {version}, this one knows up to {newest}); it was left as it is; use \
-         that version, or restore a backup from before it"
+        "a newer vestibule made it (schema {version}; this one, {PROGRAM_VERSION}, knows up to {newest}); it was left \
+         as it is: use the newer version, or restore a backup from before the upgrade"
     )
 }
 

@@ -435,7 +435,7 @@ impl Config {
         server::prove_threads(&self.server.limits)?;
         let log = Arc::new(Log::to(io::stderr(), self.log));
         let hasher = Hasher::new(self.server.limits.hashers, Cost::OWASP);
-        let opening = Opening::of(&self, is_new);
+        let opening = Opening::of(&self, is_new, store.upgraded());
         let reach = Reach::of(self.server.url.as_deref(), &listeners.addresses());
         let first = invitations::create_first(&*store, self.web.sign_ups, clock());
         let site = Site::new(store, hasher, self.web);
@@ -470,15 +470,18 @@ struct Opening {
     database: String,
     /// The note that the database was created just now.
     made: Option<String>,
+    /// The versions of the schema before and after, if it was upgraded just now.
+    upgraded: Option<(u32, u32)>,
     settings: Vec<(&'static str, String)>,
     warnings: Vec<ConfigWarning>,
 }
 
 impl Opening {
-    fn of(config: &Config, is_new: bool) -> Self {
+    fn of(config: &Config, is_new: bool, upgraded: Option<(u32, u32)>) -> Self {
         Self {
             database: place(&config.database),
             made: is_new.then(|| made(&config.database)),
+            upgraded,
             settings: config.facts_at_start(),
             warnings: config.warnings(),
         }
@@ -494,6 +497,11 @@ impl Opening {
         );
         if let Some(hint) = &self.made {
             log.write(LineKind::Program, ProgramEvent::DbMade, &[("hint", hint)], now);
+        }
+        if let Some((from, to)) = self.upgraded {
+            let (from, to) = (from.to_string(), to.to_string());
+            let facts = [("from", &*from), ("to", &*to)];
+            log.write(LineKind::Program, ProgramEvent::DbUpgraded, &facts, now);
         }
         let settings = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
         let settings: Vec<_> = settings.collect();

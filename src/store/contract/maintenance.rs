@@ -339,6 +339,9 @@ pub trait Maintenance: Statements {
     /// The faults and waits since the database was opened. Waits for nothing.
     fn strain(&self) -> Strain;
 
+    /// The versions of the schema before and after, if opening the database has upgraded it.
+    fn upgraded(&self) -> Option<(u32, u32)>;
+
     /// The schema version, and the version of the engine.
     fn versions(&self) -> Result<[(&'static str, String); 2]>;
 

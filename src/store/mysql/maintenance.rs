@@ -35,6 +35,10 @@ impl Maintenance for Mysql {
         self.strain.total()
     }
 
+    fn upgraded(&self) -> Option<(u32, u32)> {
+        self.upgraded_from.map(|before| (before, super::schema::NEWEST))
+    }
+
     fn versions(&self) -> Result<[(&'static str, String); 2]> {
         let first = |sql: &str| self.read_one::<String>(sql, ());
         let schema = first("SELECT CAST(version AS CHAR) FROM vestibule_schema WHERE id = 1")?;

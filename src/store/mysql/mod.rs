@@ -58,6 +58,7 @@ use users::{has_user, lock_user};
 pub struct Mysql {
     pool: ClusterPool,
     handle_key: [u8; 32],
+    upgraded_from: Option<u32>,
     /// Failures counted since the rows were last counted.
     uncounted: AtomicU32,
     strain: StrainCounter,
@@ -82,7 +83,7 @@ impl Mysql {
         let opened = || {
             let mut store = Self::reach(cluster, timeout)?;
             if mode.creates() {
-                schema::prepare(&store, mode == OpenMode::ToServe)?;
+                store.upgraded_from = schema::prepare(&store, cluster, mode == OpenMode::ToServe)?;
             } else {
                 schema::check(&store)?;
             }
@@ -105,6 +106,7 @@ impl Mysql {
         Ok(Self {
             pool,
             handle_key: [0; 32],
+            upgraded_from: None,
             uncounted: AtomicU32::new(u32::MAX / 2),
             strain: StrainCounter::default(),
         })

@@ -16,112 +16,20 @@ use crate::store::{Cluster, Error, Result, newer, older};
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// The newest version of the schema, the same as that of a file.
-const NEWEST: u32 = 13;
+pub(super) const NEWEST: u32 = 13;
 
 /// The first version that existed on this engine.
 const FIRST: u32 = 7;
 
-/// The upgrades: each is one statement, with the version it leads to. Steps are never changed once
-/// released, and remove nothing that processes of the version before, which go on running, need.
-const STEPS: &[(u32, &str)] = &[
-    (
-        8,
-        "CREATE TABLE IF NOT EXISTS resting_name (
-             id         VARBINARY(16)  NOT NULL PRIMARY KEY,
-             user_id    VARBINARY(255),
-             expires_at BIGINT         NOT NULL,
-             KEY resting_name_by_user (user_id),
-             KEY resting_name_by_end (expires_at)
-         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-    ),
-    (
-        9,
-        "CREATE TABLE IF NOT EXISTS one_time_token (
-             id         VARBINARY(32)  NOT NULL PRIMARY KEY,
-             user_id    VARBINARY(255) NOT NULL,
-             purpose    VARBINARY(64)  NOT NULL,
-             created_at BIGINT         NOT NULL,
-             expires_at BIGINT         NOT NULL,
-             epoch      BIGINT         NOT NULL,
-             detail     VARCHAR(4096)  NOT NULL DEFAULT '',
-             UNIQUE KEY one_time_token_by_user (user_id, purpose),
-             KEY one_time_token_by_end (expires_at)
-         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-    ),
-    // Reset links move to the new table, so that none can be used by an older process and again by a newer
-    // one. The old table stays, empty: an older process deletes from it whenever a password is set.
-    (
-        9,
-        "REPLACE INTO one_time_token (id, user_id, purpose, created_at, expires_at, epoch, detail)
-         SELECT ticket.id, user_id, 'reset_password', ticket.created_at, expires_at, user.epoch, ''
-           FROM ticket JOIN user ON user.id = ticket.user_id",
-    ),
-    (9, "DELETE FROM ticket"),
-    (
-        10,
-        "CREATE TABLE IF NOT EXISTS clock (
-             id          TINYINT NOT NULL PRIMARY KEY,
-             believed_at BIGINT  NOT NULL
-         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-    ),
-    (10, "INSERT INTO clock (id, believed_at) VALUES (1, 0) ON DUPLICATE KEY UPDATE id = id"),
-    (12, "ALTER TABLE user ADD COLUMN canonical_email VARBINARY(1024) NOT NULL DEFAULT ''"),
-    (12, "ALTER TABLE user ADD COLUMN email_verified_at BIGINT"),
-    (12, "ALTER TABLE user ADD KEY user_by_email (canonical_email)"),
-    // Until now operators have set all addresses, and apps were told them: they are verified.
-    (
-        12,
-        "UPDATE user SET canonical_email = IF(CHAR_LENGTH(email) <= 254, LOWER(email), ''),
-                email_verified_at = created_at
-          WHERE email <> '' AND email_verified_at IS NULL AND canonical_email = ''",
-    ),
-    (12, "ALTER TABLE one_time_token ADD COLUMN slot INT NOT NULL DEFAULT 0"),
-    (
-        12,
-        "ALTER TABLE one_time_token ADD UNIQUE KEY one_time_token_by_slot (user_id, purpose, slot)",
-    ),
-    (12, "ALTER TABLE one_time_token DROP KEY one_time_token_by_user"),
-    (
-        12,
-        "CREATE TABLE IF NOT EXISTS mail (
-             id           VARBINARY(32)  NOT NULL PRIMARY KEY,
-             kind         VARBINARY(64)  NOT NULL,
-             user_id      VARBINARY(255) NOT NULL,
-             address      VARCHAR(512)   NOT NULL,
-             language     VARBINARY(32)  NOT NULL,
-             detail       VARCHAR(8192)  NOT NULL,
-             created_at   BIGINT         NOT NULL,
-             due_at       BIGINT         NOT NULL,
-             tries        INT UNSIGNED   NOT NULL DEFAULT 0,
-             last_outcome VARCHAR(255)   NOT NULL DEFAULT '',
-             lease        VARBINARY(64)  NOT NULL DEFAULT '',
-             lease_until  BIGINT         NOT NULL DEFAULT 0,
-             KEY mail_by_due (due_at),
-             KEY mail_by_user (user_id)
-         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-    ),
-    (13, "ALTER TABLE user ADD COLUMN second_factor_since BIGINT"),
-    (13, "ALTER TABLE user_session ADD COLUMN second_at BIGINT NOT NULL DEFAULT 0"),
-    (13, "ALTER TABLE access_token ADD COLUMN second_at BIGINT NOT NULL DEFAULT 0"),
-    (13, "ALTER TABLE device ADD COLUMN second_at BIGINT NOT NULL DEFAULT 0"),
-    (
-        13,
-        "CREATE TABLE IF NOT EXISTS totp (
-             user_id    VARBINARY(255) NOT NULL PRIMARY KEY,
-             secret     VARBINARY(128) NOT NULL,
-             last_step  BIGINT         NOT NULL,
-             created_at BIGINT         NOT NULL
-         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-    ),
-    (
-        13,
-        "CREATE TABLE IF NOT EXISTS recovery_code (
-             id         VARBINARY(32)  NOT NULL PRIMARY KEY,
-             user_id    VARBINARY(255) NOT NULL,
-             created_at BIGINT         NOT NULL,
-             KEY recovery_code_by_user (user_id)
-         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-    ),
+/// The upgrades, with the version that each leads to. Steps are never changed once released, and remove nothing
+/// that processes of the version before, which go on running, need.
+const MIGRATIONS: &[(u32, &str)] = &[
+    (8, include_str!("migrations/8.sql")),
+    (9, include_str!("migrations/9.sql")),
+    (10, include_str!("migrations/10.sql")),
+    (11, include_str!("migrations/11.sql")),
+    (12, include_str!("migrations/12.sql")),
+    (13, include_str!("migrations/13.sql")),
 ];
 
 /// The version from which on the audit log names users by handles: SQL cannot compute them.
@@ -135,13 +43,14 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Checks that the tables are vestibule's, and creates them as needed. Older ones are upgraded if the caller
 /// `upgrades` them, and else refused: other servers may be running on them, and a command that is refused later
-/// must not have changed them.
-pub(super) fn prepare(store: &Mysql, upgrades: bool) -> Result<()> {
+/// must not have changed them. Returns the version before, if they were upgraded here.
+pub(super) fn prepare(store: &Mysql, cluster: &Cluster, upgrades: bool) -> Result<Option<u32>> {
     let found = store.read(look)?;
     match found.version {
-        NEWEST if found.has_ours => Ok(()),
+        NEWEST if found.has_ours => Ok(None),
         FIRST.. if !upgrades => Err(Error::Broken(older(found.version, NEWEST))),
-        _ => bring_up(store).map(drop),
+        // Changing a large table takes longer than any answer that a server waits for.
+        _ => bring_up(&Mysql::reach(cluster, LONG_ANSWER_TIMEOUT)?),
     }
 }
 
@@ -208,7 +117,8 @@ fn is_ours(table: &str) -> bool {
     })
 }
 
-fn bring_up(store: &Mysql) -> Result<()> {
+/// Returns the version before, if it is this process that has upgraded the tables.
+fn bring_up(store: &Mysql) -> Result<Option<u32>> {
     run(
         store,
         "CREATE TABLE IF NOT EXISTS vestibule_schema (
@@ -223,6 +133,7 @@ fn bring_up(store: &Mysql) -> Result<()> {
         "INSERT INTO vestibule_schema (id, version, owner, lease) VALUES (1, 0, '', 0)
          ON DUPLICATE KEY UPDATE id = id",
     )?;
+    let mut upgraded_from = None;
     let owner = token::random_text(20);
     let deadline = Instant::now() + PATIENCE;
     while store.read(look)?.version < NEWEST {
@@ -232,7 +143,8 @@ fn bring_up(store: &Mysql) -> Result<()> {
             (&owner, LEASE_SECONDS, NEWEST, &owner),
         )?;
         if has_lease > 0 {
-            take_steps(store)?;
+            let before = take_steps(store)?;
+            upgraded_from = (before > 0).then_some(before);
             store.write_one(
                 "UPDATE vestibule_schema SET version = ?, owner = '', lease = 0
                   WHERE id = 1 AND owner = ?",
@@ -246,29 +158,30 @@ fn bring_up(store: &Mysql) -> Result<()> {
             std::thread::sleep(pause(200));
         }
     }
-    Ok(())
+    Ok(upgraded_from)
 }
 
-fn take_steps(store: &Mysql) -> Result<()> {
-    match store.read(look)?.version {
-        0 => {
-            let text: Vec<_> = SCHEMA.lines().filter(|line| !line.starts_with("--")).collect();
-            let text = text.join("\n");
-            text.split(";\n")
-                .map(str::trim)
-                .filter(|it| !it.is_empty())
-                .try_for_each(|it| run(store, it))
-        }
-        before => {
-            let missing = STEPS.iter().filter(|(number, _)| *number > before);
-            missing.map(|(_, statement)| *statement).try_for_each(|it| run(store, it))?;
-            if before < HASHES_NAMES {
-                audit::hash_names(store, &handle_key(store)?)
-            } else {
-                Ok(())
-            }
-        }
+/// Returns the version before.
+fn take_steps(store: &Mysql) -> Result<u32> {
+    let before = store.read(look)?.version;
+    if before == 0 {
+        run_each(store, SCHEMA)?;
+        return Ok(before);
     }
+    let missing = MIGRATIONS.iter().filter(|(number, _)| *number > before);
+    missing.map(|(_, step)| *step).try_for_each(|it| run_each(store, it))?;
+    if before < HASHES_NAMES {
+        audit::hash_names(store, &handle_key(store)?)?;
+    }
+    Ok(before)
+}
+
+/// Runs the statements of a text, one at a time.
+fn run_each(store: &Mysql, text: &str) -> Result<()> {
+    let text: Vec<_> = text.lines().filter(|line| !line.starts_with("--")).collect();
+    let statements = text.join("\n");
+    let mut statements = statements.split(";\n").map(str::trim).filter(|it| !it.is_empty());
+    statements.try_for_each(|it| run(store, it.trim_end_matches(';')))
 }
 
 /// Runs a DDL statement. That its result exists already is a success.

@@ -5,6 +5,7 @@
 //! first start leaves behind holds no data, and is created again.
 
 use std::fs::{self, File, OpenOptions, Permissions};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{ErrorKind, Read, Seek};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,10 @@ const ZEROS_MAX: u64 = 16 * 1024 * 1024;
 /// How every rollback journal begins.
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
+/// The error for a file of an older schema that another process uses.
+const OLDER_IN_USE_TEXT: &str = "it has an older schema, and another process uses it: stop the server that runs on it \
+                                 first (vestibule upgrades a file that it has to itself)";
+
 /// How often opening is tried if the file is replaced at that very moment.
 const OPENINGS_MAX: usize = 3;
 
@@ -62,6 +67,8 @@ pub(super) struct Opened {
     pub(super) conn: Connection,
     /// The random key of a file with an older schema that was left as it is, although it is to be changed.
     pub(super) key_of_older: Option<[u8; 32]>,
+    /// The version of the schema that it had, if opening it has upgraded it.
+    pub(super) upgraded_from: Option<u32>,
 }
 
 /// Opens the file at `path` for writing, and creates or upgrades it if that is needed and `mode` asks for it.
@@ -112,7 +119,7 @@ fn prepare(asked: &Path, mode: OpenMode) -> FileResult<Opened> {
     refuse_foreign_log(&path)?;
     refuse_left_log(&path)?;
     refuse_second_name(&path)?;
-    let is_in_use = is_in_use(&path)?;
+    let is_in_use = is_in_use_and_current(&path, found, mode)?;
     if mode == OpenMode::ToFill && is_in_use {
         return unavailable("another process uses it; stop its server first");
     }
@@ -121,16 +128,39 @@ fn prepare(asked: &Path, mode: OpenMode) -> FileResult<Opened> {
     let is_checked = found == (FileState::Ours { is_clean: false }) && !is_in_use;
     for _ in 0..OPENINGS_MAX {
         let before = FilePlace::of(asked, &path)?;
-        let (conn, key_of_older) = connect(&path, found, is_checked, mode)?;
+        let (conn, schema) = connect(&path, found, is_checked, mode)?;
         if before.is_there() {
             let place = FilePlace::of(asked, &path)?;
             if mode.creates() {
                 place.mark_log();
             }
-            return Ok(Opened { path, place, conn, key_of_older });
+            let SchemaFound { key_of_older, upgraded_from } = schema;
+            return Ok(Opened { path, place, conn, key_of_older, upgraded_from });
         }
     }
     unavailable("it was replaced while it was being opened")
+}
+
+/// Whether another process uses the file at `path`. One of an older schema is to be upgraded by no process but the only
+/// one that uses it, as an older server would go on with tables that it does not know; so it is waited until that is so.
+fn is_in_use_and_current(path: &Path, found: FileState, mode: OpenMode) -> FileResult<bool> {
+    // A server goes on for much longer, and what else uses the file, such as another upgrade, mostly for less.
+    let deadline = Instant::now() + WRITE_PATIENCE;
+    loop {
+        let is_in_use = is_in_use(path)?;
+        let is_ours = matches!(found, FileState::Ours { .. });
+        let is_shared = is_in_use && is_ours && mode.creates();
+        let must_wait = is_shared && schema::is_older(&open_reader(path)?)?;
+        if !must_wait {
+            return Ok(is_in_use);
+        }
+        if Instant::now() >= deadline {
+            return unavailable(OLDER_IN_USE_TEXT);
+        }
+        // Not always as long: of two processes that look at once, each would see the other, and again.
+        let random = RandomState::new().build_hasher().finish();
+        std::thread::sleep(LOOK_AGAIN + Duration::from_micros(random % 20_000));
+    }
 }
 
 /// A connection that only reads. It shares nothing with other connections.
@@ -462,12 +492,19 @@ fn narrow_modes(path: &Path) -> FileResult<()> {
     Ok(())
 }
 
+/// What opening a file has to do with an older schema: see [`Opened`].
+#[derive(Default)]
+struct SchemaFound {
+    key_of_older: Option<[u8; 32]>,
+    upgraded_from: Option<u32>,
+}
+
 fn connect(
     path: &Path,
     found: FileState,
     is_checked: bool,
     mode: OpenMode,
-) -> FileResult<(Connection, Option<[u8; 32]>)> {
+) -> FileResult<(Connection, SchemaFound)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
     // SQLite opens a file that it may not write as read-only, without an error.
@@ -485,21 +522,25 @@ fn connect(
     if is_checked {
         check_whole(&conn, path)?;
     }
-    let key_of_older = match mode {
-        OpenMode::ToServe => schema::upgrade(&mut conn).map(|()| None)?,
-        OpenMode::Beside | OpenMode::ToFill => schema::create(&mut conn)?,
-        OpenMode::ToRead | OpenMode::ToBackUp => schema::check(&conn, mode).map(|()| None)?,
-    };
+    let mut found = SchemaFound::default();
+    match mode {
+        OpenMode::ToServe => {
+            let before = schema::upgrade(&mut conn)?;
+            found.upgraded_from = (1..schema::newest()).contains(&before).then_some(before);
+        }
+        OpenMode::Beside | OpenMode::ToFill => found.key_of_older = schema::create(&mut conn)?,
+        OpenMode::ToRead | OpenMode::ToBackUp => schema::check(&conn, mode)?,
+    }
     if mode != OpenMode::ToFill && schema::is_half_copied(&conn)? {
         return broken(HALF_COPIED_TEXT);
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    if mode.creates() && key_of_older.is_none() {
+    if mode.creates() && found.key_of_older.is_none() {
         patiently(|| use_wal(&conn))?;
     }
     // The first read opens the log, so that it is known from now on which file that is.
     schema::version(&conn)?;
-    Ok((conn, key_of_older))
+    Ok((conn, found))
 }
 
 /// The settings of every connection, each with its reason.

@@ -35,6 +35,10 @@ impl Maintenance for Sqlite {
         self.strain.total()
     }
 
+    fn upgraded(&self) -> Option<(u32, u32)> {
+        self.upgraded_from.map(|before| (before, schema::newest()))
+    }
+
     fn versions(&self) -> Result<[(&'static str, String); 2]> {
         let version = self.read(|conn| Ok(schema::version(conn)?))?;
         Ok([("schema", version.to_string()), ("sqlite", rusqlite::version().to_owned())])

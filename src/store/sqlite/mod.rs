@@ -63,6 +63,7 @@ pub struct Sqlite {
     /// Whether the file has an older schema. Then every transaction begins with the upgrade, and the first one
     /// that changes something keeps it.
     is_older: AtomicBool,
+    upgraded_from: Option<u32>,
     /// Failures counted since the rows were last counted.
     uncounted: AtomicU32,
     strain: StrainCounter,
@@ -98,6 +99,7 @@ impl Sqlite {
         Ok(Self {
             handle_key,
             is_older: AtomicBool::new(opened.key_of_older.is_some()),
+            upgraded_from: opened.upgraded_from,
             // Lets the first failure check the number of rows.
             uncounted: AtomicU32::new(u32::MAX / 2),
             strain: StrainCounter::default(),

@@ -58,17 +58,22 @@ pub(super) fn check(conn: &Connection, mode: OpenMode) -> FileResult<()> {
     check_shape(conn, SCHEMA)
 }
 
-/// Creates the tables, or runs the upgrades that are missing, and checks the result, in one transaction.
-pub(super) fn upgrade(conn: &mut Connection) -> FileResult<()> {
+/// Creates the tables, or runs the upgrades that are missing, and checks the result, in one transaction. Returns the
+/// version before; 0: there were no tables.
+pub(super) fn upgrade(conn: &mut Connection) -> FileResult<u32> {
     upgrade_by(conn, SCHEMA, MIGRATIONS)
+}
+
+/// Whether the tables are of an older version.
+pub(super) fn is_older(conn: &Connection) -> rusqlite::Result<bool> {
+    Ok((1..newest()).contains(&version(conn)?))
 }
 
 /// Creates the tables if there are none. An older schema that [`upgrade_in`] can upgrade is left as it is; then the
 /// random key is returned that the file has or will get.
 pub(super) fn create(conn: &mut Connection) -> FileResult<Option<[u8; 32]>> {
-    let version = version(conn)?;
-    if !(1..newest()).contains(&version) {
-        return upgrade(conn).map(|()| None);
+    if !is_older(conn)? {
+        return upgrade(conn).map(|_| None);
     }
     // This transaction is not committed.
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -84,13 +89,15 @@ pub(super) fn upgrade_in(tx: &Transaction<'_>, key: &[u8; 32]) -> FileResult<()>
     Ok(())
 }
 
-fn upgrade_by(conn: &mut Connection, schema: &str, migrations: &[&str]) -> FileResult<()> {
+fn upgrade_by(conn: &mut Connection, schema: &str, migrations: &[&str]) -> FileResult<u32> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    upgrade_within(&tx, schema, migrations)?;
-    Ok(tx.commit()?)
+    let before = upgrade_within(&tx, schema, migrations)?;
+    tx.commit()?;
+    Ok(before)
 }
 
-fn upgrade_within(tx: &Transaction<'_>, schema: &str, migrations: &[&str]) -> FileResult<()> {
+/// Returns the version before.
+fn upgrade_within(tx: &Transaction<'_>, schema: &str, migrations: &[&str]) -> FileResult<u32> {
     let version = version(tx)?.cast_signed();
     refuse_newer_than(newest_of(migrations), version)?;
     match usize::try_from(version) {
@@ -112,7 +119,8 @@ fn upgrade_within(tx: &Transaction<'_>, schema: &str, migrations: &[&str]) -> Fi
     if version < newest_of(migrations) {
         tx.pragma_update(None, "user_version", newest_of(migrations))?;
     }
-    check_shape(tx, schema)
+    check_shape(tx, schema)?;
+    Ok(version.unsigned_abs())
 }
 
 /// The random key of the database, with which names and addresses are hashed.

@@ -1,0 +1,2 @@
+-- From schema 10 to 11: the audit log names users by keyed handles, so that it does not keep the names of
+-- users who are deleted. vestibule puts them in the place of the names in older records, as SQL cannot.
