@@ -44,7 +44,7 @@ if PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null; then
     url=$(tail -n 1 "$work/log")
     step env STORE_MYSQL="$url?tls=$server/ca.pem" \
         cargo test --locked --no-fail-fast --test it -- --ignored \
-        conformance::mysql:: failover:: kill::mysql:: refused::
+        conformance::mysql:: failover:: kill::mysql:: refused:: upgrades::mysql::
     grep -E '^(test |test result)' "$work/log"
     conformed=$(awk '/^test result: ok/ { ran += $4 } END { print ran }' "$work/log")
     step env STORE_MYSQL="$url" TEST_ENGINE=mysql cargo test --locked --no-fail-fast --test it -- \

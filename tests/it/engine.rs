@@ -1,6 +1,7 @@
 //! The engine that the tests run on: SQLite, or with `TEST_ENGINE=mysql` the server that `STORE_MYSQL`
 //! names. And a second way into its tables, past the store.
 
+pub mod older;
 #[cfg(feature = "mysql")]
 pub mod server;
 

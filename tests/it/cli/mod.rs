@@ -39,4 +39,5 @@ mod second_factor;
 mod settings;
 mod terminal;
 mod unusable;
+mod upgrades;
 mod wrong_usage;
