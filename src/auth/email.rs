@@ -55,7 +55,7 @@ pub fn ask(
     };
     // The notice is about the asking, which is counted first.
     let asked = [(ids[0], notice), (ids[1], Some(letter))];
-    let allowed = store.ask_for_letters(&asked, &allowance, limits.rows)?;
+    let allowed = store.count_if_allowed(&asked, &allowance, limits.rows)?;
     if allowed.iter().all(|it| *it) {
         return Ok(AddressAsked::Done);
     }

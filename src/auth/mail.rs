@@ -177,7 +177,7 @@ pub fn ask_for_reset(
         None => RESETS.after(before, now),
         Some(at) => Some(subject.after(limits, at, before, now)),
     };
-    drop(store.ask_for_letters(&asked, &allowance, limits.rows)?);
+    drop(store.count_if_allowed(&asked, &allowance, limits.rows)?);
     Ok(LinkAsked::Done)
 }
 

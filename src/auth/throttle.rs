@@ -193,7 +193,7 @@ pub fn take(
         longest.set(before.and_then(|it| wait_of(limits, Strategy::Backoff, &it, now)));
         longest.get().is_none().then(|| after(limits, Strategy::Backoff, before, now))
     };
-    drop(store.ask_for_letters(&[(id, None)], &allowance, limits.rows)?);
+    drop(store.count_if_allowed(&[(id, None)], &allowance, limits.rows)?);
     Ok(longest.get())
 }
 

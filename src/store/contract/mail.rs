@@ -2,7 +2,7 @@
 
 use crate::base::clock::Moment;
 use crate::store::rows::{self, Statements, cells, letter_columns, user_columns};
-use crate::store::{Count, CountId, Letter, OneTimeToken, OneTimeTokenAdded, Result, User};
+use crate::store::{Letter, OneTimeToken, OneTimeTokenAdded, Result, User};
 
 /// The most mails that wait. More are dropped, so that no flood fills the disk.
 pub(in crate::store) const LETTERS_MAX: u32 = 10_000;
@@ -26,26 +26,10 @@ pub(in crate::store) const SLOTS_OF_TOKENS: &str =
 pub(in crate::store) const EMPTY_SLOT: &str =
     "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ? AND slot = ?";
 
-/// What decides about a letter that is asked for: given the index of a count and the count before, it returns
-/// the count after, or `None` if the letter may not be sent and the count stays.
-pub type Allowance<'a> = &'a dyn Fn(usize, Option<Count>) -> Option<Count>;
-
 /// The queue of mails. Of any letter one server at a time has the lease, under a random text.
 pub trait Mail: Statements {
     /// Adds letters, unless too many wait, and returns how many it has added.
     fn add_letters(&self, letters: &[Letter]) -> Result<usize>;
-
-    /// Adds the letter of each of these counts that the allowance lets through, in one transaction; a count may
-    /// have none. In the place of a letter that it does not let through, one of kind [`Letter::NOTHING`] is added,
-    /// so that either costs the same. Of many simultaneous calls for one count each sees the count of those before.
-    /// The allowance is asked about the counts in their order, and from the first one on if the transaction is run
-    /// again. Comes back with what it has let through.
-    fn ask_for_letters(
-        &self,
-        asked: &[(CountId, Option<Letter>)],
-        allowance: Allowance<'_>,
-        most: u32,
-    ) -> Result<Vec<bool>>;
 
     /// Takes the letter that has been due for longest and that no other server has, until a moment. `None` if
     /// there is none.

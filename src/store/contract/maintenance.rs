@@ -7,11 +7,16 @@ use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::rows::{self, Cell, Statements, cells, record_columns};
 use crate::store::{
-    Census, Count, CountId, Device, ExportedUser, ImportStatus, ImportedUser, KeyId, ListedRecord,
-    Progress, Record, RecordFilter, Result, Row, Strain, TABLES, UserId, name_handles, tables,
+    Census, Count, CountId, Device, ExportedUser, ImportStatus, ImportedUser, KeyId, Letter,
+    ListedRecord, Progress, Record, RecordFilter, Result, Row, Strain, TABLES, UserId,
+    name_handles, tables,
 };
 
-/// Failure counts.
+/// What limits attempts: given the index of an attempt and the count of those before, it returns the count with this
+/// one, or `None` if the attempt is not allowed and the count stays.
+pub type Allowance<'a> = &'a dyn Fn(usize, Option<Count>) -> Option<Count>;
+
+/// Counts of failures, and of attempts that are limited.
 pub trait Throttle: Statements {
     /// The count under this id, if there is one.
     fn count(&self, id: &CountId) -> Result<Option<Count>> {
@@ -36,6 +41,19 @@ pub trait Throttle: Statements {
         after: &dyn Fn(usize, Option<Count>) -> Count,
         most: u32,
     ) -> Result<()>;
+
+    /// Counts each of these attempts if the allowance lets it through, in one transaction, and returns which it has let
+    /// through. Of many simultaneous attempts under one id each sees the count of those before. An attempt may bring a
+    /// letter: it is queued, unless too many wait, and in the place of one that is not let through another of kind
+    /// [`Letter::NOTHING`], so that either costs the same. The allowance is asked about the attempts in their order, and
+    /// from the first one on if the transaction is run again. Beyond `most` rows in the table, the least important
+    /// ones are deleted.
+    fn count_if_allowed(
+        &self,
+        attempts: &[(CountId, Option<Letter>)],
+        allowance: Allowance<'_>,
+        most: u32,
+    ) -> Result<Vec<bool>>;
 
     /// Up to `limit` ids whose last failure is later than this moment.
     fn counts_after(&self, latest: Moment, limit: u32) -> Result<Vec<CountId>> {

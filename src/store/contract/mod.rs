@@ -11,12 +11,12 @@ mod second_factors;
 mod sessions;
 mod users;
 
-pub use mail::{Allowance, Mail};
+pub use mail::Mail;
 pub(super) use mail::{
     DUE_LETTER, EMPTY_SLOT, LETTERS_MAX, LETTERS_OF_USER_MAX, SLOTS_OF_TOKENS, token_slot,
 };
 pub use maintenance::{
-    AuditLog, Bulk, Copies, Devices, Maintenance, RecordOfImport, Tended, Throttle,
+    Allowance, AuditLog, Bulk, Copies, Devices, Maintenance, RecordOfImport, Tended, Throttle,
 };
 pub use second_factors::SecondFactors;
 pub(super) use second_factors::{

@@ -1,6 +1,5 @@
 //! The statements for mail that waits.
 
-use super::throttle::change_if;
 use super::{Mysql, MysqlFault, MysqlResult, Tx, lock_user, one_time_tokens, values};
 use crate::base::clock::Moment;
 use crate::store::contract::{
@@ -8,35 +7,12 @@ use crate::store::contract::{
 };
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells, letter_columns};
-use crate::store::{Allowance, CountId, Letter, Mail, OneTimeToken, OneTimeTokenAdded, Result};
+use crate::store::{Letter, Mail, OneTimeToken, OneTimeTokenAdded, Result};
 
 impl Mail for Mysql {
     fn add_letters(&self, letters: &[Letter]) -> Result<usize> {
         Ok(self
             .write(|tx| letters.iter().try_fold(0, |sum, it| Ok(sum + insert_if_room(tx, it)?)))?)
-    }
-
-    // If the connection breaks during the commit, what is asked for may be counted again and the letter be one
-    // of kind `nothing`: but then the first one was added.
-    fn ask_for_letters(
-        &self,
-        asked: &[(CountId, Option<Letter>)],
-        allowance: Allowance<'_>,
-        most: u32,
-    ) -> Result<Vec<bool>> {
-        let allowed = self.write(|tx| {
-            let mut allowed = Vec::with_capacity(asked.len());
-            for (at, (id, letter)) in asked.iter().enumerate() {
-                let is_allowed = change_if(tx, *id, &|before| allowance(at, before))?;
-                allowed.push(is_allowed);
-                if let Some(letter) = letter {
-                    insert(tx, Some(&letter.if_allowed(is_allowed)))?;
-                }
-            }
-            Ok(allowed)
-        })?;
-        self.forget_beyond_if_due(most)?;
-        Ok(allowed)
     }
 
     fn take_letter(&self, lease: &str, until: Moment, now: Moment) -> Result<Option<Letter>> {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::{Mysql, MysqlFault, MysqlResult, Tx, blob};
 use crate::base::clock::Moment;
 use crate::store::outcomes::Refused;
-use crate::store::{COUNTED_EVERY, Count, CountId, Result, Throttle};
+use crate::store::{Allowance, COUNTED_EVERY, Count, CountId, Letter, Result, Throttle};
 
 impl Throttle for Mysql {
     // If the connection breaks during the commit, the failure is counted again: over-counting delays one
@@ -25,6 +25,29 @@ impl Throttle for Mysql {
         self.forget_beyond_if_due(most)
     }
 
+    // If the connection breaks during the commit, an attempt may be counted again and its letter be one of kind
+    // `nothing`: but then the first one was added.
+    fn count_if_allowed(
+        &self,
+        attempts: &[(CountId, Option<Letter>)],
+        allowance: Allowance<'_>,
+        most: u32,
+    ) -> Result<Vec<bool>> {
+        let allowed = self.write(|tx| {
+            let mut allowed = Vec::with_capacity(attempts.len());
+            for (at, (id, letter)) in attempts.iter().enumerate() {
+                let is_allowed = change_if(tx, *id, &|before| allowance(at, before))?;
+                allowed.push(is_allowed);
+                if let Some(letter) = letter {
+                    super::mail::insert(tx, Some(&letter.if_allowed(is_allowed)))?;
+                }
+            }
+            Ok(allowed)
+        })?;
+        self.forget_beyond_if_due(most)?;
+        Ok(allowed)
+    }
+
     fn delete_old_counts(&self, earliest: Moment, limit: u32) -> Result<usize> {
         self.write_one(
             "DELETE FROM throttle WHERE until < ? AND last_at < ? ORDER BY until LIMIT ?",
@@ -35,7 +58,7 @@ impl Throttle for Mysql {
 
 impl Mysql {
     /// Counts a change of the counts, and deletes the least important ones beyond this number now and then.
-    pub(super) fn forget_beyond_if_due(&self, most: u32) -> Result<()> {
+    fn forget_beyond_if_due(&self, most: u32) -> Result<()> {
         let uncounted = self.uncounted.fetch_add(1, Ordering::Relaxed);
         let due = (most / 8).min(COUNTED_EVERY);
         // Of the threads for which the check is due, one does it.
@@ -58,7 +81,7 @@ impl Mysql {
 
 /// Replaces a count by what `after` makes of it, unless it was changed meanwhile, by this server or
 /// another. `false` if `after` leaves it as it is.
-pub(super) fn change_if(
+fn change_if(
     tx: &mut Tx<'_>,
     id: CountId,
     after: &dyn Fn(Option<Count>) -> Option<Count>,

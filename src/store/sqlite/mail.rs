@@ -2,14 +2,13 @@
 
 use rusqlite::Transaction;
 
-use super::throttle::{trim, upsert};
 use super::{Sqlite, SqliteResult, WRITE_PATIENCE, all, exists, first, run};
 use crate::base::clock::Moment;
 use crate::store::contract::{
     DUE_LETTER, EMPTY_SLOT, LETTERS_MAX, LETTERS_OF_USER_MAX, SLOTS_OF_TOKENS, token_slot,
 };
 use crate::store::rows::{ToCells, cells};
-use crate::store::{Allowance, CountId, Letter, Mail, OneTimeToken, OneTimeTokenAdded, Result};
+use crate::store::{Letter, Mail, OneTimeToken, OneTimeTokenAdded, Result};
 
 /// Whether a letter is due that no server has. Without it nothing is locked.
 const IS_DUE: &str = "SELECT 1 FROM mail WHERE due_at <= ? AND lease_until < ? LIMIT 1";
@@ -19,36 +18,6 @@ impl Mail for Sqlite {
         Ok(self.write(WRITE_PATIENCE, |tx| {
             letters.iter().try_fold(0, |sum, it| Ok(sum + insert_if_room(tx, it)?))
         })?)
-    }
-
-    fn ask_for_letters(
-        &self,
-        asked: &[(CountId, Option<Letter>)],
-        allowance: Allowance<'_>,
-        most: u32,
-    ) -> Result<Vec<bool>> {
-        let is_due = self.is_trim_due(most);
-        let written = self.write(WRITE_PATIENCE, |tx| {
-            let mut allowed = Vec::with_capacity(asked.len());
-            for (at, (id, letter)) in asked.iter().enumerate() {
-                let sql = "SELECT failures, last_at, until FROM throttle WHERE id = ?";
-                let before = first(tx, sql, &cells![id])?;
-                let after = allowance(at, before);
-                allowed.push(after.is_some());
-                if let Some(count) = after.or(before) {
-                    upsert(tx, id, count)?;
-                }
-                if let Some(letter) = letter {
-                    insert(tx, Some(&letter.if_allowed(after.is_some())))?;
-                }
-            }
-            if is_due {
-                trim(tx, most)?;
-            }
-            Ok(allowed)
-        });
-        self.note_trim(is_due);
-        Ok(written?)
     }
 
     fn take_letter(&self, lease: &str, until: Moment, now: Moment) -> Result<Option<Letter>> {

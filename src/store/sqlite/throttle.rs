@@ -7,7 +7,7 @@ use rusqlite::Transaction;
 use super::{Sqlite, SqliteResult, WRITE_PATIENCE, first, run};
 use crate::base::clock::Moment;
 use crate::store::rows::cells;
-use crate::store::{COUNTED_EVERY, Count, CountId, Result, Throttle};
+use crate::store::{Allowance, COUNTED_EVERY, Count, CountId, Letter, Result, Throttle};
 
 impl Throttle for Sqlite {
     fn change_counts(
@@ -29,6 +29,36 @@ impl Throttle for Sqlite {
         Ok(changed?)
     }
 
+    fn count_if_allowed(
+        &self,
+        attempts: &[(CountId, Option<Letter>)],
+        allowance: Allowance<'_>,
+        most: u32,
+    ) -> Result<Vec<bool>> {
+        let is_due = self.is_trim_due(most);
+        let written = self.write(WRITE_PATIENCE, |tx| {
+            let mut allowed = Vec::with_capacity(attempts.len());
+            for (at, (id, letter)) in attempts.iter().enumerate() {
+                let sql = "SELECT failures, last_at, until FROM throttle WHERE id = ?";
+                let before = first(tx, sql, &cells![id])?;
+                let after = allowance(at, before);
+                allowed.push(after.is_some());
+                if let Some(count) = after.or(before) {
+                    upsert(tx, id, count)?;
+                }
+                if let Some(letter) = letter {
+                    super::mail::insert(tx, Some(&letter.if_allowed(after.is_some())))?;
+                }
+            }
+            if is_due {
+                trim(tx, most)?;
+            }
+            Ok(allowed)
+        });
+        self.note_trim(is_due);
+        Ok(written?)
+    }
+
     fn delete_old_counts(&self, earliest: Moment, limit: u32) -> Result<usize> {
         let deleted = self.write(WRITE_PATIENCE, |tx| {
             run(
@@ -45,12 +75,12 @@ impl Throttle for Sqlite {
 
 impl Sqlite {
     /// Counts a change of the counts, and returns whether their number is to be checked.
-    pub(super) fn is_trim_due(&self, most: u32) -> bool {
+    fn is_trim_due(&self, most: u32) -> bool {
         let uncounted = self.uncounted.fetch_add(1, Ordering::Relaxed);
         uncounted >= (most / 8).min(COUNTED_EVERY)
     }
 
-    pub(super) fn note_trim(&self, is_done: bool) {
+    fn note_trim(&self, is_done: bool) {
         if is_done {
             self.uncounted.store(0, Ordering::Relaxed);
         }
@@ -58,7 +88,7 @@ impl Sqlite {
 }
 
 /// Deletes the least important counts beyond this number.
-pub(super) fn trim(tx: &Transaction<'_>, most: u32) -> SqliteResult<()> {
+fn trim(tx: &Transaction<'_>, most: u32) -> SqliteResult<()> {
     run(
         tx,
         "DELETE FROM throttle WHERE id IN
@@ -69,7 +99,7 @@ pub(super) fn trim(tx: &Transaction<'_>, most: u32) -> SqliteResult<()> {
     .map(drop)
 }
 
-pub(super) fn upsert(tx: &Transaction<'_>, id: &CountId, count: Count) -> SqliteResult<()> {
+fn upsert(tx: &Transaction<'_>, id: &CountId, count: Count) -> SqliteResult<()> {
     let Count { failures, last_at, until } = count;
     run(
         tx,

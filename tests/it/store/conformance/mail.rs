@@ -96,7 +96,7 @@ pub fn lets_no_flood_of_mails_fill_the_disk(desk: &Desk) {
     assert_eq!(desk.count("mail"), 10_000);
 }
 
-pub fn counts_what_is_asked_for_and_lets_through_what_may_be_sent(desk: &Desk) {
+pub fn counts_attempts_that_are_let_through_and_queues_the_mail_that_they_bring(desk: &Desk) {
     let id = |n: u8| CountId::new([n; 16]);
     let allow = |_: usize, before: Option<Count>| {
         let failures = before.map_or(0, |it| it.failures) + 1;
@@ -104,7 +104,7 @@ pub fn counts_what_is_asked_for_and_lets_through_what_may_be_sent(desk: &Desk) {
     };
     for n in 0..4 {
         let asked = [(id(1), Some(letter(&format!("a{n}"), "ann", 5))), (id(3), None)];
-        let allowed = desk.node(n).ask_for_letters(&asked, &allow, MANY);
+        let allowed = desk.node(n).count_if_allowed(&asked, &allow, MANY);
         assert_eq!(allowed, Ok(vec![n < 2, n < 2]));
     }
     assert_eq!(ids(desk), ["a0", "a1"]);
@@ -112,7 +112,7 @@ pub fn counts_what_is_asked_for_and_lets_through_what_may_be_sent(desk: &Desk) {
     assert_eq!(desk.store.count(&id(1)).unwrap().map(|it| it.failures), Some(2));
     assert_eq!(desk.store.count(&id(3)).unwrap().map(|it| it.failures), Some(2));
     let none = |_: usize, _: Option<Count>| None;
-    desk.store.ask_for_letters(&[(id(2), Some(letter("b", "bob", 5)))], &none, MANY).unwrap();
+    desk.store.count_if_allowed(&[(id(2), Some(letter("b", "bob", 5)))], &none, MANY).unwrap();
     assert_eq!((ids(desk).len(), desk.store.count(&id(2))), (2, Ok(None)));
     let rest = desk.raw().texts("SELECT DISTINCT user_id FROM mail WHERE kind = 'nothing'");
     assert_eq!(rest, [""], "nothing tells whom it is for");

@@ -43,7 +43,7 @@ use listings::{
     replaces_the_groups_that_a_user_is_in_and_no_others,
 };
 use mail::{
-    counts_what_is_asked_for_and_lets_through_what_may_be_sent,
+    counts_attempts_that_are_let_through_and_queues_the_mail_that_they_bring,
     deletes_the_mails_of_a_deleted_user_and_no_others,
     finds_the_name_with_which_the_one_owner_of_an_address_signs_in,
     finds_the_users_of_an_address_whatever_its_case,
@@ -403,7 +403,7 @@ suite! {
     lists_the_users_who_meet_every_condition_and_counts_them
     lists_users_in_the_order_that_is_asked_for_page_by_page
     replaces_the_groups_that_a_user_is_in_and_no_others
-    counts_what_is_asked_for_and_lets_through_what_may_be_sent
+    counts_attempts_that_are_let_through_and_queues_the_mail_that_they_bring
     deletes_the_mails_of_a_deleted_user_and_no_others
     ends_everything_else_of_a_user_who_turns_a_second_factor_on
     turns_no_second_factor_on_in_a_session_that_has_ended
