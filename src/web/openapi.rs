@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::handlers::enrolments::recovery_codes_field;
+use super::handlers::second_step;
 use super::routes::{Handler, Methods, ROUTES, Route};
 
 /// What a route answers with 200 to a client that accepts JSON.
@@ -68,7 +69,13 @@ pub fn description() -> Value {
         "servers": [{ "url": "/" }],
         "paths": paths,
         "components": {
-            "schemas": { "Error": error(), "User": user(), "Session": session(), "AccessToken": access_token(&[]) },
+            "schemas": {
+                "Error": error(),
+                "SignInError": second_step::schema_of_pending(error()),
+                "User": user(),
+                "Session": session(),
+                "AccessToken": access_token(&[]),
+            },
             "securitySchemes": {
                 "cookie": { "type": "apiKey", "in": "cookie", "name": "__Host-auth_session",
                     "description": "The session cookie; `__Secure-auth_session` with --cookie-domain, and \
@@ -106,6 +113,8 @@ fn operation(
 ) -> Value {
     let is_for_users =
         matches!(handler, Handler::SignedIn(_)) || matches!(shape, Shape::CurrentSession);
+    // What begins a session may first have to wait for the second factor.
+    let begins = !is_for_users && matches!(shape, Shape::Admitted | Shape::SignedUp);
     // Any request may be refused by the gate, before its route is known.
     let mut statuses = vec![400, 408, 413, 414, 431, 500, 503];
     statuses.extend(is_for_users.then_some(401));
@@ -126,7 +135,8 @@ fn operation(
     let mut responses = Map::new();
     responses.insert("200".to_owned(), response("Done.", &schema(shape)));
     for status in statuses {
-        let schema = json!({ "$ref": "#/components/schemas/Error" });
+        let name = if begins && status == 401 { "SignInError" } else { "Error" };
+        let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
         responses.insert(status.to_string(), response(meaning(status), &schema));
     }
     let mut operation = json!({ "responses": responses });
@@ -160,7 +170,7 @@ fn form(fields: &[FormField]) -> Value {
 const fn meaning(status: u16) -> &'static str {
     match status {
         400 => "The request cannot be understood, or its body is not a JSON object of strings.",
-        401 => "Not signed in, or a wrong name or password.",
+        401 => "Not signed in, a wrong name, password or code, or the second factor is due.",
         403 => {
             "Another site sent the form, the password is required once more, sign-up is not open, or a second \
              factor has to stay."

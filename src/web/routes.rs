@@ -38,7 +38,7 @@ pub(super) const ROUTES: &[Route] = &[
         .hashing(Hashes::If(sign_in::sign_up_hashes))
         .reading(Shape::SignForm)
         .writing(Shape::SignedUp, &[NAME, ("email", false), PASSWORD, NEXT, ("invite", false)])
-        .refusing(&[409, 422, 429])
+        .refusing(&[401, 409, 422, 429])
         .when_busy(sign_in::sign_up_again),
     form("/login", Anyone(sign_in::show_sign_in), Anyone(sign_in::sign_in), |t| t.sign_in)
         .hashing(Hashes::If(sign_in::sign_in_hashes))

@@ -15,7 +15,7 @@ use crate::base::totp::TotpCode;
 use crate::store::{Error, User};
 use crate::web::call::{Answered, Call, note_of};
 use crate::web::http::{Cookie, CookieKind, Method, Note, Response, Wants};
-use crate::web::openapi::{array, kind, object, optional};
+use crate::web::openapi::{array, kind, moment, object, optional};
 use crate::web::pages::Alert;
 use crate::web::pages::enrolments::SetUpForm;
 use crate::web::pages::second_factor::{self as pages, CodeForm};
@@ -59,6 +59,18 @@ pub(super) fn ask(call: &Call<'_>, step: &SecondStep, note: Note) -> Answered {
     };
     let cookie = call.site.pending_cookie.set(step.token.reveal(), expires_at, call.now);
     Ok(response.with("Set-Cookie", cookie).noting(note.with("uid", step.user.id.as_str())))
+}
+
+/// The response in JSON to a password that is not enough, for docs/openapi.json: an error with these fields, which
+/// other errors do not have.
+pub(in crate::web) fn schema_of_pending(error: Value) -> Value {
+    let fields = [
+        ("pending", kind("string")),
+        ("factors", array(&kind("string"))),
+        ("expires_at", moment()),
+        ("set_up", object(&enrolments::fields())),
+    ];
+    optional(error, &fields)
 }
 
 /// What a user can give, for scripts: nothing before an app is set up.

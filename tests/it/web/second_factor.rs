@@ -669,8 +669,17 @@ fn answers_scripts_as_the_description_says() {
         visit.wait(STEP * u32::from(answers.len() != 3));
     }
     assert_eq!(answers, [200, 409, 200, 401, 200, 200]);
-    let mut visit = Visit::with(settings(Demand::Required, ""));
-    visit.post("/signup", &[("username", "anna"), ("password", PASSWORD)]);
+    let mut visits = [Visit::with_ann(), Visit::with(settings(Demand::Required, ""))];
+    drop(turn_on(&mut visits[0]));
+    for (at, path, sets_up) in [(0, "/login", false), (1, "/signup", true), (1, "/login", true)] {
+        let who = [("username", "anna"), ("password", PASSWORD)];
+        let answer = post_json(&mut visits[at], path, &who);
+        check(&all, "post", path, &answer);
+        let data = data(&answer);
+        assert_eq!((answer.status, &data["error"]), (401, &"second_factor_required".into()));
+        assert_eq!(data["set_up"].is_object(), sets_up);
+    }
+    let [_, mut visit] = visits;
     let second = "/login/second";
     check(&all, "get", second, &visit.ask("GET", second, &[JSON], ""));
     check(&all, "post", second, &post_json(&mut visit, second, &[("code", "123456")]));
