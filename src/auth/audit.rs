@@ -50,6 +50,13 @@ pub fn last(store: &dyn Store) -> Result<Option<Record>> {
     store.last_record()
 }
 
+/// The settings of the server that was the last to start, by their names, as its record has them: some it always has,
+/// others where they differ from their defaults. `None`: no start is on record, as there was none, or too long ago.
+pub fn last_settings(store: &dyn Store) -> Result<Option<Vec<(String, String)>>> {
+    let found = latest(store, None, &[Event::Settings], 1)?;
+    Ok(found.first().map(|it| log_fields::read(&it.detail)))
+}
+
 /// The records of these events about this account, newest first, `limit` at most; with no events, of all. Events
 /// that this version does not know are left out.
 pub fn of_user(

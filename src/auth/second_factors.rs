@@ -519,15 +519,17 @@ pub enum TurnedOff {
 }
 
 /// Turns the second factor of a user off without a code, as an operator does for a user who has lost it. All
-/// sessions of the user end, wrong codes are forgotten, and their verified address is told in this language.
+/// sessions of the user end, wrong codes are forgotten, and their verified address is told in this language; `None`:
+/// it is not, as no server sends notices.
 pub fn turn_off_for(
     store: &dyn Store,
     user: &User,
-    language: &str,
+    language: Option<&str>,
     now: Moment,
 ) -> Result<TurnedOff> {
     let place = ClientInfo::default();
-    let letter = mail::notice(LetterKind::SecondFactorOff, user, language, &place, now);
+    let letter =
+        language.and_then(|it| mail::notice(LetterKind::SecondFactorOff, user, it, &place, now));
     Ok(match store.turn_second_factor_off(&user.id, None, letter.as_ref())? {
         SecondFactorSet::Done => {
             throttle::forget_codes(store, &user.id, now)?;

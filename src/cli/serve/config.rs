@@ -142,6 +142,9 @@ impl ConfigWarning {
 const SAID_ALWAYS: [&str; 5] =
     ["origin", "cookie_domain", "trusted_proxy", "signup", "password_policy"];
 
+/// The name of the setting whether users are told by mail what happens to their accounts.
+pub(in crate::cli) const NOTICES: &str = "notices";
+
 fn facts(web: &Settings) -> Vec<(&'static str, String)> {
     let Settings { rule, rules, prefix, .. } = web;
     let domain = web.cookie_domain.as_ref();
@@ -167,6 +170,7 @@ fn facts(web: &Settings) -> Vec<(&'static str, String)> {
         ("second_factor_remember", written(second.remember)),
         ("sealing_key", web.sealing_key.as_ref().map_or("none".to_owned(), SealingKey::handle)),
         ("mail", web.has_mail.to_string()),
+        (NOTICES, if web.has_notices { "on" } else { "off" }.to_owned()),
         ("signup_email", web.sign_up_email.as_str().to_owned()),
         ("verify_before_sign_in", rules.verifies_first.to_string()),
         ("active", written(active)),

@@ -25,7 +25,7 @@ use clap::builder::FalseyValueParser;
 use ipnet::IpNet;
 
 pub use config::Config;
-pub(super) use config::refuse_foreign;
+pub(super) use config::{NOTICES, refuse_foreign};
 pub use names::{NameKindArgs, NameRestArgs};
 pub use second_factor::SealKeyArgs;
 

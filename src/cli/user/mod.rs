@@ -163,7 +163,8 @@ pub enum UserAction {
     },
     /// Turn the second factor of a user off who has lost it: the app and the recovery codes are deleted, and all
     /// sessions end. The password alone then signs in; where a second factor is required, the user sets up a new
-    /// one when they sign in. Be sure who asks for it. A verified address is told by mail.
+    /// one when they sign in. Be sure who asks for it. A verified address is told
+    /// by mail, unless the server that was the last to start sends no notices.
     #[command(after_help = "Example:\n  vestibule user second-factor anna off")]
     SecondFactor {
         /// The user.
