@@ -91,7 +91,7 @@ impl LogConfig {
 
     fn line_within(
         self,
-        LogEvent { name, priority }: LogEvent,
+        LogEvent { name, priority, .. }: LogEvent,
         fields: &[(&str, &str)],
         most: usize,
         now: Moment,
@@ -129,17 +129,19 @@ pub fn is_number(name: &str) -> bool {
 pub struct LogEvent {
     name: &'static str,
     priority: Priority,
+    /// The event of the server itself, if it is one.
+    program: Option<ProgramEvent>,
 }
 
 impl From<Event> for LogEvent {
     fn from(event: Event) -> Self {
-        Self { name: event.name(), priority: event.priority() }
+        Self { name: event.name(), priority: event.priority(), program: None }
     }
 }
 
 impl From<ProgramEvent> for LogEvent {
     fn from(event: ProgramEvent) -> Self {
-        Self { name: event.name(), priority: event.priority() }
+        Self { name: event.name(), priority: event.priority(), program: Some(event) }
     }
 }
 
@@ -162,6 +164,8 @@ pub struct Log {
     /// Lines that were lost, and lines that were left out, since the start.
     lost_in_all: AtomicU64,
     limited_in_all: AtomicU64,
+    /// How often there was each event of the server itself, in the order of [`ProgramEvent::ALL`].
+    program_events: [AtomicU64; ProgramEvent::ALL.len()],
     /// Lines of each kind in the current second. Events and reasons are constants, so there are a few
     /// dozen.
     limits: LogLimits,
@@ -184,6 +188,7 @@ impl Log {
             lost: AtomicU64::new(0),
             lost_in_all: AtomicU64::new(0),
             limited_in_all: AtomicU64::new(0),
+            program_events: [const { AtomicU64::new(0) }; ProgramEvent::ALL.len()],
             limits: LogLimits::default(),
         }
     }
@@ -197,6 +202,9 @@ impl Log {
         now: Moment,
     ) {
         let event = event.into();
+        if let Some(event) = event.program {
+            self.program_events[event as usize].fetch_add(1, Ordering::Relaxed);
+        }
         if kind != LineKind::Admitted && !self.has(LogLevel::of(event.priority)) {
             return;
         }
@@ -235,6 +243,11 @@ impl Log {
         let (is_admitted, left_out) = self.limits.admit(&thing, LINES_A_SECOND_MAX, second, now);
         self.tell_left_out(&thing, left_out, now);
         is_admitted
+    }
+
+    /// How often there was this event of the server itself since the start, whether the log has a line for it or not.
+    pub fn count_of(&self, event: ProgramEvent) -> u64 {
+        self.program_events[event as usize].load(Ordering::Relaxed)
     }
 
     /// How many lines were lost since the start.

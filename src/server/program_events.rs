@@ -29,6 +29,11 @@ macro_rules! program_events {
                 match self { $(Self::$event => Priority::$priority),* }
             }
 
+            /// Whether it is a line in the place of lines that are not in the log.
+            pub const fn is_about_log(self) -> bool {
+                matches!(self, Self::LogLimited | Self::LogLost)
+            }
+
             /// One sentence about it, for the operator.
             pub fn description(self) -> &'static str {
                 match self { $(Self::$event => $text.trim_ascii()),* }

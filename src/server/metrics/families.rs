@@ -9,6 +9,7 @@ use super::survey::Counted;
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::server::Shared;
+use crate::server::program_events::ProgramEvent;
 use crate::store::Strain;
 use crate::web::Lane;
 use crate::web::http::Problem;
@@ -277,6 +278,16 @@ pub const FAMILIES: &[Family] = &[
     gauge("vestibule_mail_queued", &[], "Mails that wait.", |it, to| {
         it.of_mail(to, |to, counted| to.add(&[], counted.census.mails));
     }),
+    counter(
+        "vestibule_program_events_total",
+        &["event"],
+        "Events of the server itself, by their names in the log: mails that were sent or failed, a lost database.",
+        |it, to| {
+            for event in ProgramEvent::ALL.iter().filter(|it| !it.is_about_log()) {
+                to.add(&[event.name()], it.shared.log.count_of(*event));
+            }
+        },
+    ),
     counter(
         "vestibule_refusals_total",
         &["event", "reason"],

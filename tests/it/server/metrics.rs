@@ -12,8 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use vestibule::auth::events::Event;
-use vestibule::base::clock::Moment;
 use vestibule::server::metrics::{FAMILIES, Family, FamilyKind};
+use vestibule::server::program_events::ProgramEvent;
 
 use crate::binary::{Answer, Binary, PATIENCE};
 
@@ -89,6 +89,8 @@ fn counts_sign_ups_sign_ins_refusals_and_what_is_throttled() {
         ("vestibule_events_total{event=\"login_fail\"}", 3),
         ("vestibule_events_total{event=\"throttled\"}", 1),
         ("vestibule_events_total{event=\"second_factor_fail\"}", 0),
+        ("vestibule_program_events_total{event=\"listening\"}", 1),
+        ("vestibule_program_events_total{event=\"mail_sent\"}", 0),
         ("vestibule_refusals_total{event=\"login_fail\",reason=\"bad_credentials\"}", 2),
         ("vestibule_refusals_total{event=\"login_fail\",reason=\"invalid_username\"}", 1),
         ("vestibule_refusals_total{event=\"throttled\",reason=\"throttled\"}", 1),
@@ -242,14 +244,18 @@ fn answers_a_scraper_while_hashers_are_busy_and_shows_what_waits() {
         for at in 0..20 {
             let server = &server;
             let form = format!("username=user{at}&password=long+enough");
-            scope.spawn(move || assert_eq!(server.post("/login", &form, None).status, 400));
+            // On a busy machine the last may be told that they waited too long.
+            let is_refused = |status| status == 400 || status == 503;
+            scope.spawn(move || assert!(is_refused(server.post("/login", &form, None).status)));
         }
         until(address, |found| {
             found["vestibule_hashes_running"] == 1 && found["vestibule_hashes_waiting"] > 1
         });
     });
     until(address, |found| {
-        found["vestibule_hashes_total"] == 20 && found["vestibule_hashes_waiting"] == 0
+        found["vestibule_hashes_total"] > 2
+            && found["vestibule_hashes_running"] == 0
+            && found["vestibule_hashes_waiting"] == 0
     });
 }
 
@@ -349,7 +355,8 @@ fn shows_how_many_mails_wait_and_for_how_long() {
     server.stop();
     let mut raw = crate::engine::raw_file(&folder.path().join("test.db"));
     let columns = "id, kind, user_id, address, language, detail, created_at, due_at, tries, last_outcome, lease, lease_until";
-    let hour_ago = Moment::now().before(Duration::from_secs(3_600)).millis();
+    let hour_ago =
+        vestibule::base::clock::Moment::now().before(Duration::from_secs(3_600)).millis();
     raw.run(&format!(
         "INSERT INTO mail ({columns}) VALUES ('m', 'reset', 'u', '', 'en', '', {hour_ago}, {}, 0, '', '', 0)",
         i64::MAX
@@ -435,14 +442,20 @@ fn names_only_metrics_that_there_are_in_documents_dashboard_and_alerts() {
 
 #[test]
 fn names_only_events_that_there_are_in_dashboard_and_alerts() {
+    let of_requests = Event::ALL.iter().filter(|it| it.is_of_request()).map(|it| it.name());
+    let of_requests: BTreeSet<_> = of_requests.collect();
+    let of_program: BTreeSet<_> = ProgramEvent::ALL.iter().map(|it| it.name()).collect();
     for (file, text) in &NAMING[1..] {
         let mut events = 0;
         let text = text.replace("\\\"", "\"");
-        for list in text.split("event=").skip(1) {
+        let parts: Vec<_> = text.split("event=").collect();
+        for (before, list) in parts.iter().zip(&parts[1..]) {
+            let metric = words(before).filter(|it| it.starts_with("vestibule_")).last().unwrap();
+            let is_of_program = metric == "vestibule_program_events_total";
+            let all = if is_of_program { &of_program } else { &of_requests };
             let list = list.trim_start_matches('~').trim_start_matches('"');
             for name in list.split('"').next().unwrap().split('|') {
-                let is_there = |it: &&Event| it.is_of_request() && it.name() == name;
-                assert!(Event::ALL.iter().any(|it| is_there(&it)), "{file}: no event is {name}");
+                assert!(all.contains(name), "{file}: no event of {metric} is {name}");
                 events += 1;
             }
         }
