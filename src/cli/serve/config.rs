@@ -354,7 +354,8 @@ fn refuse_clear_text(listen: &Listen, may: bool) -> Result<(), String> {
 fn refuse_open_metrics(listen: &Listen, may: bool) -> Result<(), String> {
     match listen {
         Listen::Tcp(address) if !address.ip().is_loopback() && !may => Err(format!(
-            "other machines can reach {address}, and --metrics shows them to any client over plain http; use              127.0.0.1:{port} or unix:/path, or set --insecure-http if that is meant",
+            "other machines can reach {address}, and --metrics shows them to any client over plain http; use \
+             127.0.0.1:{port} or unix:/path, or set --insecure-http if that is meant",
             port = address.port()
         )),
         Listen::Tcp(_) | Listen::Unix(_) => Ok(()),
@@ -561,7 +562,8 @@ mod tests {
         // An origin with TLS changes nothing: metrics are not behind its proxy.
         let open = ["--metrics=0.0.0.0:9464", "--origin=https://auth.example.com"];
         let said = refused(&open);
-        assert!(said.contains("127.0.0.1:9464 or unix:/path, or set --insecure-http"), "{said}");
+        let advice = "http; use 127.0.0.1:9464 or unix:/path, or set --insecure-http";
+        assert!(said.contains(advice), "{said}");
         assert!(check(&[open[0], open[1], "--insecure-http"]).is_ok());
         assert!(refused(&["--metrics=9464"]).contains("127.0.0.1:8080 or unix:/path"));
         assert!(!check(&[]).unwrap().facts().iter().any(|(name, _)| *name == "metrics"));
