@@ -56,6 +56,12 @@ fn is_whole(text: &str) -> bool {
 /// Writes a text in quotes, with everything but visible ASCII escaped, and cut if it is long.
 fn push_json(line: &mut String, value: &str, most: usize) {
     line.push('"');
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if value.len() <= most && value.bytes().all(is_plain) {
+        line.push_str(value);
+        line.push('"');
+        return;
+    }
     for character in value.chars().take(most) {
         match character {
             '"' => line.push_str("\\\""),
