@@ -56,6 +56,10 @@ pub struct CommandLine {
     /// Whether it is told as JSON, for scripts.
     #[arg(skip)]
     as_json: bool,
+
+    /// Where its settings were given.
+    #[arg(skip)]
+    pub(super) given: Option<GivenSettings>,
 }
 
 /// Why a command line names nothing to do.
@@ -108,9 +112,9 @@ impl CommandLine {
             Ok(line)
         });
         if let Some(fault) = fault {
-            return Err(Unread::Wrong(fault));
+            return Err(Unread::Wrong(given.naming(fault)));
         }
-        line.map_err(|err| match err.kind() {
+        let line = line.map_err(|err| match err.kind() {
             // A group of commands alone, as in `vestibule user`.
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
                 if is_bare(&words) =>
@@ -118,14 +122,19 @@ impl CommandLine {
                 help(words.into_iter().skip(1)).map_or_else(Unread::Wrong, Unread::Help)
             }
             _ => Unread::Wrong(wrong_usage::sentence(&err, &words) + &given.places(&err)),
-        })
+        });
+        line.map(|it| Self { given: Some(given), ..it })
     }
 
     /// Does what it says; without a command it says what there is to begin with. `clock` is read whenever a
     /// command needs the time.
     pub fn run(self, out: &mut Output, clock: fn() -> Moment) -> Result<ExitCode, Failure> {
         if let Some(command) = self.command {
-            return command.run(Console { out, as_json: self.as_json, clock });
+            let done = command.run(Console { out, as_json: self.as_json, clock });
+            return done.map_err(|failure| match self.given {
+                Some(given) if failure.is_usage() => Failure::usage(given.naming(failure.text)),
+                _ => failure,
+            });
         }
         out.print(BEGINNING.join("\n") + "\n");
         Ok(ExitCode::SUCCESS)

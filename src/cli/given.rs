@@ -139,7 +139,7 @@ impl GivenSettings {
     pub(super) fn places(&self, err: &Error) -> String {
         let told = |name: &str| {
             let flag = name.split([' ', '=']).next()?.strip_prefix("--")?;
-            let arg = self.command.get_arguments().find(|it| it.get_long() == Some(flag))?;
+            let arg = self.by_flag(flag)?;
             let variable = arg.get_env()?.to_str()?;
             match (self.lines.get(arg.get_id().as_str()), &self.file) {
                 (Some(line), Some(file)) => Some(format!("{variable} in {}", file.place(*line))),
@@ -151,6 +151,30 @@ impl GivenSettings {
         };
         let places: Vec<_> = named(err).into_iter().filter_map(told).collect();
         if places.is_empty() { String::new() } else { format!(" ({})", places.join(", ")) }
+    }
+
+    /// A refusal of settings with the variables of the flags that it names, for operators who give them in that way, and
+    /// with their places in the file.
+    pub(super) fn naming(&self, text: String) -> String {
+        let is_of_word = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_');
+        let words: Vec<_> = text.split(|it| !is_of_word(it)).collect();
+        let mut variables: Vec<String> = Vec::new();
+        for arg in words.iter().filter_map(|it| self.by_flag(it.strip_prefix("--")?)) {
+            let Some(variable) = arg.get_env().and_then(OsStr::to_str) else { continue };
+            let told = match (self.lines.get(arg.get_id().as_str()), &self.file) {
+                (Some(line), Some(file)) => format!("{variable} in {}", file.place(*line)),
+                _ if words.contains(&variable) => continue,
+                _ => variable.to_owned(),
+            };
+            if !variables.contains(&told) {
+                variables.push(told);
+            }
+        }
+        if variables.is_empty() { text } else { format!("{text} ({})", variables.join(", ")) }
+    }
+
+    fn by_flag(&self, flag: &str) -> Option<&Arg> {
+        self.command.get_arguments().find(|it| it.get_long() == Some(flag))
     }
 
     /// Whether a flag is on the command line as it was typed.
@@ -344,6 +368,21 @@ mod tests {
         let command = "VESTIBULE_MAIL_COMMAND=/usr/sbin/sendmail\n";
         let told = refused(command, &["--mail=smtps://mail.example.com"]);
         assert!(told.contains("not both (VESTIBULE_MAIL_COMMAND in /"), "{told}");
+    }
+
+    #[test]
+    fn names_the_variables_of_a_refusal_and_where_they_stand() {
+        let naming = |lines: &str, text: &str| {
+            read(lines, &["serve"]).unwrap().given.unwrap().naming(text.to_owned())
+        };
+        let text = "set --origin, or --insecure-http if that is meant";
+        assert_eq!(naming("", text), format!("{text} (VESTIBULE_ORIGIN, VESTIBULE_INSECURE_HTTP)"));
+        let told = naming(&format!("\n{OWN}"), "--origin, --app and --origin, or VESTIBULE_APP");
+        assert!(
+            told.contains("(VESTIBULE_ORIGIN in /") && told.ends_with("settings line 2)"),
+            "{told}"
+        );
+        assert_eq!(naming("", "--no-flag and --json"), "--no-flag and --json");
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod audit;
 mod backup;
 mod restore;
 mod check;
+mod health;
 mod migrate;
 mod copy;
 pub mod export;
@@ -70,6 +71,7 @@ use self::database::{Access, open, open_at, see_that_it_is_there};
 #[cfg(feature = "doctor")]
 use self::doctor::DoctorArgs;
 use self::export::ExportArgs;
+use self::health::HealthArgs;
 #[cfg(feature = "import")]
 use self::import::ImportArgs;
 use self::invite::InviteArgs;
@@ -182,6 +184,9 @@ pub enum Command {
             0600), and says so in a note. Prints one line per finding. Exit codes: 0 all in order; 1 the database is not; 2 a setting is \
             wrong.")]
     Check(Box<CheckArgs>),
+
+    /// Ask the running server whether it answers, as the health checks of containers do.
+    Health(Box<HealthArgs>),
 
     /// Write all users with their password hashes as JSON lines: a consistent snapshot, taken while the server runs.
     Export(ExportArgs),
@@ -346,6 +351,7 @@ impl Command {
             }
             Self::Manual { folder, markdown } => console.report(manual::write(&folder, markdown)),
             Self::Check(args) => console.judge(check::run(*args, as_json)),
+            Self::Health(args) => console.report(health::run(*args)),
             Self::Export(args) => {
                 let done = export::run(&args, console.out, Output::is_terminal(), now)?;
                 done.map_or(Ok(ExitCode::SUCCESS), |it| console.report(Ok::<_, Failure>(it)))

@@ -31,8 +31,7 @@ use maud::Markup;
 
 pub use handlers::forward_auth::{Alias, IdentityHeaders, SECOND_FACTOR_REQUIRED, check_paths};
 pub use route_row::RouteRow;
-use routes::HEALTH;
-pub use routes::{CHANGE_PASSWORD, page_paths};
+pub use routes::{CHANGE_PASSWORD, HEALTH, page_paths};
 pub use settings::{App, Settings, SignUpEmail};
 
 use handlers::forward_auth::LedBack;

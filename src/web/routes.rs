@@ -25,7 +25,7 @@ use crate::web::repeat;
 use crate::web::route_row::RouteRow;
 
 /// The path for monitoring: whether the server works.
-pub(super) const HEALTH: &str = "/healthz";
+pub const HEALTH: &str = "/healthz";
 
 /// Where password managers look for the page on which a password is changed (W3C, A Well-Known URL for Changing
 /// Passwords): at the root of a host, whatever the path of the sign-in.

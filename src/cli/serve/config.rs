@@ -4,24 +4,17 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::identity_headers::identity_headers;
-use super::parse::written;
 use super::{COUNT_DEFAULT_MAX, OriginArgs, PeriodArgs, ServeArgs, ThrottleArgs};
-use crate::auth::invitations::SignUps;
 use crate::auth::sessions::Periods;
 use crate::auth::sign_in::Rules;
 use crate::auth::throttle;
 use crate::base::base_url::PathPrefix;
 use crate::base::origin::{Domain, Origin, own_domain};
-use crate::base::sealing::SealingKey;
 use crate::server::ServerConfig;
 use crate::server::gate::{self, Listen};
 use crate::server::log::LogConfig;
-#[cfg(feature = "mail")]
-use crate::server::mailer::MailWay;
-use crate::server::program_events::ProgramEvent;
 use crate::store::Database;
 use crate::web::Settings;
-use crate::web::client_ip;
 use crate::web::cross_origin::Rule;
 
 /// The settings, checked.
@@ -42,144 +35,6 @@ pub struct Config {
     pub log: LogConfig,
     /// What in the operator's stylesheet cannot work.
     pub css_flaws: Vec<String>,
-}
-
-impl Config {
-    /// What an operator should know of these settings, which are allowed: the log says it at start, and
-    /// `vestibule check` before.
-    pub fn warnings(&self) -> Vec<ConfigWarning> {
-        let wide = self.wide_proxies().map(|networks| ConfigWarning {
-            event: ProgramEvent::TrustedProxyWide,
-            about: Some(("networks", networks)),
-            hint: "any client that connects from there can claim any address; name your proxies alone",
-        });
-        let warning = |event, hint| ConfigWarning { event, about: None, hint };
-        let open = self.has_open_apps().then(|| {
-            warning(
-                ProgramEvent::OpenSignup,
-                "any visitor can create an account, and a check that names no users or groups lets every account \
-                 through; --signup invite or closed keeps strangers out",
-            )
-        });
-        let clear = self.is_in_clear().then(|| {
-            warning(
-                ProgramEvent::HttpOrigin,
-                "browsers send passwords and cookies across the network in clear; an https --origin keeps \
-                 them private",
-            )
-        });
-        let css = (!self.css_flaws.is_empty()).then(|| ConfigWarning {
-            event: ProgramEvent::CssFlaws,
-            about: Some(("flaws", self.css_flaws.join("; "))),
-            hint: "rules of --css that have no effect; docs/look.md says what has one",
-        });
-        [wide, open, clear, css].into_iter().flatten().collect()
-    }
-
-    /// Trusted networks that contain more than proxies, so that others could claim any address: see
-    /// [`client_ip::is_too_wide`].
-    fn wide_proxies(&self) -> Option<String> {
-        let wide = self.web.trusted_proxies.iter().filter(|it| client_ip::is_too_wide(it));
-        let wide: Vec<_> = wide.map(ToString::to_string).collect();
-        (!wide.is_empty()).then(|| wide.join(","))
-    }
-
-    /// Whether apps are guarded, and any visitor can create an account that a check lets through.
-    fn has_open_apps(&self) -> bool {
-        let Settings { cookie_domain, apps, aliases, basic_auth, sign_ups, .. } = &self.web;
-        let guards_apps =
-            cookie_domain.is_some() || !apps.is_empty() || !aliases.is_empty() || *basic_auth;
-        guards_apps && *sign_ups == SignUps::Open
-    }
-
-    /// Whether browsers reach the sign-in without TLS, across a network.
-    fn is_in_clear(&self) -> bool {
-        self.web.rule.own.as_ref().is_some_and(|it| !it.is_https() && !it.is_loopback())
-    }
-
-    /// What both logs say about the settings at start: the names of `SAID_ALWAYS`, and whatever differs from its default.
-    pub fn facts_at_start(&self) -> Vec<(&'static str, String)> {
-        let defaults = facts(&Settings::default());
-        let is_said = |fact: &(&str, _)| SAID_ALWAYS.contains(&fact.0);
-        self.facts().into_iter().filter(|it| is_said(it) || !defaults.contains(it)).collect()
-    }
-
-    /// The settings that matter for security.
-    pub fn facts(&self) -> Vec<(&'static str, String)> {
-        let metrics = self.metrics.as_ref().map(|it| ("metrics", it.to_string()));
-        facts(&self.web).into_iter().chain(metrics).collect()
-    }
-
-    /// Where the relay is that takes mail: host and port. `None`: a program takes it, or no mail is sent.
-    #[cfg(feature = "mail")]
-    pub(in crate::cli) fn relay(&self) -> Option<&str> {
-        match &self.server.mail.as_ref()?.way {
-            MailWay::Relay(relay) => Some(relay.place()),
-            MailWay::Program(_) => None,
-        }
-    }
-}
-
-/// A risk in settings that are allowed.
-pub struct ConfigWarning {
-    /// What the log calls it.
-    pub event: ProgramEvent,
-    /// What it is about, if it needs more than the hint.
-    pub about: Option<(&'static str, String)>,
-    /// What may happen, and what to do.
-    pub hint: &'static str,
-}
-
-impl ConfigWarning {
-    /// The risk in one line.
-    pub fn told(&self) -> String {
-        let about = self.about.as_ref().map_or(String::new(), |(_, it)| format!("{it}: "));
-        format!("{about}{}", self.hint)
-    }
-}
-
-/// Who can reach the site under which name, and who can have an account there: each start says it.
-const SAID_ALWAYS: [&str; 5] =
-    ["origin", "cookie_domain", "trusted_proxy", "signup", "password_policy"];
-
-/// The name of the setting whether users are told by mail what happens to their accounts.
-pub(in crate::cli) const NOTICES: &str = "notices";
-
-fn facts(web: &Settings) -> Vec<(&'static str, String)> {
-    let Settings { rule, rules, prefix, .. } = web;
-    let domain = web.cookie_domain.as_ref();
-    let second = &rules.second_factors;
-    let Periods { active, idle, absolute, most, .. } = rules.periods;
-    let list = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(",") };
-    vec![
-        ("origin", rule.own.as_ref().map_or("none".to_owned(), |it| format!("{it}{prefix}"))),
-        ("trusted_origin", list(rule.trusted.iter().map(ToString::to_string).collect())),
-        ("strict_origin", rule.strict.to_string()),
-        ("app", list(web.apps.iter().map(ToString::to_string).collect())),
-        ("alias", list(web.aliases.iter().map(|it| it.as_str().to_owned()).collect())),
-        ("identity_header", web.identity.all().join(",")),
-        ("basic_auth", web.basic_auth.to_string()),
-        ("cookie_domain", domain.map_or("none", Domain::as_str).to_owned()),
-        ("trusted_proxy", list(web.trusted_proxies.iter().map(ToString::to_string).collect())),
-        ("signup", format!("{:?}", web.sign_ups).to_lowercase()),
-        ("names", rules.names.as_str().to_owned()),
-        ("name_rest", written(rules.rest.length())),
-        ("password_policy", web.policy().name().to_owned()),
-        ("second_factor", second.demand.as_str().to_owned()),
-        ("second_factor_groups", list(second.groups.iter().map(str::to_owned).collect())),
-        ("second_factor_remember", written(second.remember)),
-        ("sealing_key", web.sealing_key.as_ref().map_or("none".to_owned(), SealingKey::handle)),
-        ("mail", web.has_mail.to_string()),
-        (NOTICES, if web.has_notices { "on" } else { "off" }.to_owned()),
-        ("signup_email", web.sign_up_email.as_str().to_owned()),
-        ("verify_before_sign_in", rules.verifies_first.to_string()),
-        ("active", written(active)),
-        ("idle", written(idle)),
-        ("absolute", written(absolute)),
-        ("sessions_per_user", most.to_string()),
-        ("throttle_free", rules.limits.free.to_string()),
-        ("throttle_wait", written(rules.limits.wait_max)),
-    ]
 }
 
 impl ServeArgs {
@@ -416,10 +271,12 @@ mod tests {
     use std::ffi::OsString;
     use std::os::unix::fs::PermissionsExt;
 
+    use super::super::facts::facts;
     use super::super::parse::listen;
     use super::*;
     use crate::auth::password_policy::Policy;
     use crate::auth::second_factors::{Demand, SecondFactorRules};
+    use crate::base::sealing::SealingKey;
     use crate::cli::Command;
     use crate::cli::command_line::{CommandLine, Unread};
 

@@ -6,6 +6,7 @@
 
 mod branding;
 mod config;
+mod facts;
 pub(super) mod identity_headers;
 mod log;
 #[cfg(feature = "mail")]
@@ -15,6 +16,7 @@ mod own_css;
 pub(super) mod parse;
 mod reach;
 mod second_factor;
+mod warnings;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -25,12 +27,12 @@ use clap::builder::FalseyValueParser;
 use ipnet::IpNet;
 
 pub use config::Config;
-pub(super) use config::{NOTICES, refuse_foreign};
+pub(super) use config::refuse_foreign;
+pub(super) use facts::NOTICES;
 pub use names::{NameKindArgs, NameRestArgs};
 pub use second_factor::SealKeyArgs;
 
 use self::branding::BrandingArgs;
-use self::config::ConfigWarning;
 use self::identity_headers::{IdentityField, identity_header};
 use self::log::LogArgs;
 use self::names::NameArgs;
@@ -40,6 +42,7 @@ use self::parse::{
 };
 use self::reach::Reach;
 use self::second_factor::SecondFactorArgs;
+use self::warnings::ConfigWarning;
 use super::Failure;
 use super::database::{DatabaseArgs, is_to_be_made, made, patiently, place, told};
 use super::journal;

@@ -118,7 +118,7 @@ pub(in crate::cli) fn period(text: &str) -> Result<Duration, String> {
 }
 
 /// A period in the largest unit of which it is a whole number: `365d` and `90s`, never `11months30days`.
-pub(super) fn written(period: Duration) -> String {
+pub(in crate::cli) fn written(period: Duration) -> String {
     let (seconds, millis) = (period.as_secs(), period.as_millis());
     let units = [(24 * 60 * 60, "d"), (60 * 60, "h"), (60, "m")];
     let whole = units.into_iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));

@@ -112,13 +112,14 @@ fn told_to_scripts(folder: &Path) -> Vec<(String, Value)> {
 }
 
 /// Commands that need a source or something to ask: other tests see what they say.
-const TRIED_ELSEWHERE: [&str; 9] = [
+const TRIED_ELSEWHERE: [&str; 10] = [
     "key apply",
     "import lucia",
     "import lucia-v3",
     "import better-auth",
     "import csv",
     "doctor",
+    "health",
     "mail test",
     "mail list",
     "mail drop",

@@ -29,6 +29,7 @@ mod import_rows;
 mod import_sqlite;
 #[cfg(feature = "import")]
 mod import_text;
+mod health;
 mod json;
 mod kill;
 pub(crate) mod migrate;
