@@ -95,7 +95,7 @@ fn says_of_a_newer_database_what_to_do() {
     drop(engine::file(&path));
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let told = refusal(&on(&path, &["check"]), 1);
-    for part in ["schema 99", "use that version, or restore a backup from before it"] {
+    for part in ["schema 99", "use the newer version, or restore a backup"] {
         assert!(told.contains(part), "{told}");
     }
 }

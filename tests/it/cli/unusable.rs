@@ -73,7 +73,10 @@ fn says_of_a_newer_schema_which_version_to_use() {
     raw.pragma_update(None, "user_version", 99).unwrap();
     for line in ["user list", "migrate", "migrate --check", "backup copy.db", "export people"] {
         let text = told(folder, &format!("{line} --database test.db"));
-        assert!(text.contains("schema 99") && text.contains("use that version"), "{line}: {text}");
+        assert!(
+            text.contains("schema 99") && text.contains("use the newer version"),
+            "{line}: {text}"
+        );
     }
 }
 
