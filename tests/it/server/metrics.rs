@@ -530,3 +530,24 @@ fn has_alerts_that_prometheus_takes_and_that_are_raised_when_they_should_be() {
         assert!(output.status.success(), "{arguments:?}: {output:?}");
     }
 }
+
+#[test]
+fn has_a_dashboard_of_questions_that_prometheus_understands() {
+    let dashboard: serde_json::Value = serde_json::from_str(NAMING[1].1).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.filter_map(|it| it["targets"].as_array()).flatten();
+    let rule = |(number, it): (usize, &serde_json::Value)| {
+        let expr = it["expr"].as_str().unwrap().replace("$__rate_interval", "1m");
+        serde_json::json!({ "record": format!("dashboard:{number}"), "expr": expr })
+    };
+    let rules: Vec<_> = targets.enumerate().map(rule).collect();
+    assert!(rules.len() > 30);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rules.yml");
+    // What is JSON is YAML as well.
+    let groups = serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
+    fs::write(&path, groups.to_string()).unwrap();
+    let Some(mut promtool) = promtool(&["check", "rules"]) else { return };
+    let output = promtool.arg(&path).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
