@@ -5,12 +5,15 @@
 # make test-mail  mail with real relays, Postfix, a browser, and kills of the server that sends: some three minutes
 # make test-cluster  the store on a real cluster whose nodes fail: as root, some fifteen minutes
 # make test-kill  commands that write, killed at fifty moments each, on SQLite and MariaDB: some fifteen minutes
+# make test-packages  the packages of a release, built as for one, on bare systems: as root, some twenty minutes
+# make test-reproducible  the packages made twice, in different folders, and compared: some twenty minutes
 # make pictures  take the pictures in docs/pages anew, with headless Chromium
 # make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
 # make bench-isolation  measure whether requests wait for the writes and hashes of others: half a minute
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
+# make packages  what a release consists of, from a clean clone, in target/packages: see docs/packages.md
 
-.PHONY: help run test test-browser test-recipes test-mail test-cluster test-kill pictures bench release
+.PHONY: help run test test-browser test-recipes test-mail test-cluster test-kill test-packages test-reproducible pictures bench release packages
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -41,6 +44,15 @@ test-cluster:
 
 test-kill:
 	tests/kill.sh
+
+test-packages:
+	tests/packages/whole.sh
+
+test-reproducible:
+	tests/packages/reproducible.sh
+
+packages:
+	contrib/packages/packages.sh
 
 pictures:
 	cargo build --locked --quiet --bin vestibule

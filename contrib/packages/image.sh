@@ -41,8 +41,8 @@ blob() {
 }
 
 created=$(date -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
-# The address of the sources, once Cargo.toml has one.
-repository=$(sed -n 's/^repository = "\(.*\)"$/\1/p' Cargo.toml)
+# The label with the address of the sources, once Cargo.toml has one.
+source=$(sed -n 's/^repository = \(".*"\)$/   "org.opencontainers.image.source": \1,/p' Cargo.toml)
 
 # write_config DIFF_ID
 write_config() {
@@ -58,8 +58,8 @@ write_config() {
   "Labels": {
    "org.opencontainers.image.title": "vestibule",
    "org.opencontainers.image.version": "$VERSION",
-   "org.opencontainers.image.revision": "$REVISION",${repository:+
-   \"org.opencontainers.image.source\": \"$repository\",}
+   "org.opencontainers.image.revision": "$REVISION",
+$source
    "org.opencontainers.image.licenses": "MIT OR Apache-2.0"
   }
  },

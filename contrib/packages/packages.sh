@@ -13,7 +13,7 @@ contrib/packages/build.sh "$binaries"
 rm -rf "$out"
 mkdir -p "$out"
 contrib/packages/tarball.sh "$binaries/vestibule" "$out"
-contrib/packages/deb.sh "$binaries/vestibule" "$out"
+[ ! -e contrib/packages/deb.sh ] || contrib/packages/deb.sh "$binaries/vestibule" "$out"
 contrib/packages/image.sh "$binaries/vestibule-static" "$out"
 # Beside the packages as well, for who looks for faults without unpacking them.
 python3 contrib/packages/sbom.py >"$out/vestibule-$VERSION-$MACHINE-linux-gnu.cdx.json"

@@ -14,8 +14,8 @@ refuse() {
     exit 1
 }
 
-[ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$(pwd -P)" ] ||
-    refuse "$PWD is no clone of the repository: packages are made from a commit, whose time they bear"
+top=$(git rev-parse --show-toplevel 2>&1) || refuse "$PWD is no clone of the repository ($top): packages are made from a commit"
+[ "$top" = "$(pwd -P)" ] || refuse "$PWD is no clone of the repository, but lies in $top: packages are made from a commit"
 [ -z "$(git status --porcelain --untracked-files=normal)" ] ||
     refuse "there are changes that are not committed: commit them, or make the packages in a clean clone (git status names them)"
 
