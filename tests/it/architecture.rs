@@ -557,6 +557,19 @@ fn describes_this_version_in_the_changelog() {
     assert!(midnight.is_ok(), "{date} is not a date as in 2026-11-29");
 }
 
+#[test]
+fn installs_this_version_in_the_readme() {
+    let readme = read("README.md");
+    let version = env!("CARGO_PKG_VERSION");
+    for package in [
+        format!("/vestibule_{version}-1_amd64.deb "),
+        format!("vestibule-{version}-x86_64-linux-gnu.tar.gz "),
+        format!("vestibule-{version}-linux-amd64.oci.tar "),
+    ] {
+        assert!(readme.contains(&package), "README.md installs no {package}");
+    }
+}
+
 /// By the headings of keepachangelog.com, from which packages take what they say is new.
 #[test]
 fn says_each_thing_once_in_the_changelog_below_a_heading_that_is_known() {
