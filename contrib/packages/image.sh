@@ -83,7 +83,7 @@ printf '{"schemaVersion": 2, "mediaType": "%s.manifest.v1+json",\n "config": %s,
     "$kind" "$config" "$layer" >"$work/manifest"
 blob "$work/manifest"
 printf '{"imageLayoutVersion": "1.0.0"}\n' >"$work/layout/oci-layout"
-printf '{"schemaVersion": 2, "mediaType": "%s.index.v1+json", "manifests": [\n {"mediaType": "%s.manifest.v1+json", "digest": "sha256:%s", "size": %d,\n  "platform": {"architecture": "%s", "os": "linux"},\n  "annotations": {"org.opencontainers.image.ref.name": "%s"}}]}\n' \
+printf '{"schemaVersion": 2, "mediaType": "%s.index.v1+json", "manifests": [\n {"mediaType": "%s.manifest.v1+json", "digest": "sha256:%s", "size": %d,\n  "platform": {"architecture": "%s", "os": "linux"},\n  "annotations": {"org.opencontainers.image.ref.name": "vestibule:%s"}}]}\n' \
     "$kind" "$kind" "$hash" "$size" "$ARCH" "$VERSION" >"$work/layout/index.json"
 chmod -R u=rwX,go=rX "$work/layout"
 archive --create --owner=0 --group=0 --directory="$work/layout" \

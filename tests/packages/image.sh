@@ -15,6 +15,8 @@ done
 
 skopeo inspect --config "oci-archive:$archive" >"$work/config.json"
 skopeo copy --quiet "oci-archive:$archive" "oci:$work/layout:trial"
+tar --extract --to-stdout --file="$archive" index.json | grep -qF "\"org.opencontainers.image.ref.name\": \"vestibule:$version\"" ||
+    fail "podman load would not name the image vestibule:$version"
 umoci raw config --image "$work/layout:trial" "$work/runtime.json" 2>"$work/umoci.log"
 python3 - "$work" "$version" <<'PYTHON'
 import json, sys
