@@ -591,7 +591,7 @@ fn refuses_to_guard_what_the_sign_in_answers() {
             root,
             "/login",
             "/login",
-            "leave it out, or give the sign-in a path of its own, as in --origin https://example.com/auth\n",
+            "leave it out, or give the sign-in a path of its own, as in --origin https://example.com/auth (VESTIBULE_ORIGIN)\n",
         ),
         (root, "/admin,/Login/", "/login", "leave it out"),
         (root, "/account/tokens", "/account", "leave it out"),
