@@ -15,7 +15,7 @@ use super::{Access, Failure, counted, database, open_at, printable};
 use crate::auth::sealing;
 use crate::base::new_file::{folder_of, with_suffix};
 use crate::cli::serve::{Config, ServeArgs};
-use crate::store::{self, Database, Preparation};
+use crate::store::{self, Database, Preparation, Store};
 
 /// `vestibule check`.
 #[derive(Args)]
@@ -27,6 +27,11 @@ pub struct CheckArgs {
     /// The settings file.
     #[command(flatten)]
     pub variables: Variables,
+
+    /// Only check what keeps serve from starting: the settings, and whether the database can be opened, made or upgraded.
+    /// It takes no longer for a large database, and passes one with faults with which serve starts all the same.
+    #[arg(long)]
+    pub before_start: bool,
 
     /// The settings as they are written, in the order of the help.
     #[arg(skip)]
@@ -98,6 +103,11 @@ impl SettingSource {
 /// `vestibule check`: returns the report, and whether all is in order.
 pub(super) fn run(args: CheckArgs, as_json: bool) -> Result<(String, bool), Failure> {
     let config = args.settings.check().map_err(Failure::usage)?;
+    if args.before_start {
+        let report = CheckReport::before_start(&config, args.written)?;
+        let text = if as_json { report.json() } else { report.brief() };
+        return Ok((text, report.faults.is_empty()));
+    }
     let mut report = CheckReport::of(&config, args.written)?;
     report.settings_file = args.variables.file().map(|it| it.path().display().to_string());
     let text = if as_json { report.json() } else { report.text() };
@@ -125,12 +135,38 @@ impl CheckReport {
     fn of(config: &Config, written: Vec<WrittenSetting>) -> Result<Self, String> {
         let file = config.database.file();
         let is_open = || file.and_then(mode).is_some_and(|mode| mode & 0o077 != 0);
-        // Before it is opened, which may change both.
+        // Before it is opened, which may change it.
         let was_open = is_open();
-        let sizes = file.map(|it| (length(it), length(&with_suffix(it, "-wal"))));
+        let mut report = Self::of_settings(config, written)?;
+        report.faults.extend(file.and_then(exposed_folder));
+        if report.preparation == Preparation::Nothing {
+            report.read(config)?;
+        }
+        if was_open && !is_open() {
+            report.notes.push("others could read the database; its mode is 600 now".to_owned());
+        }
+        #[cfg(feature = "mail")]
+        report.notes.extend(config.server.mail.as_ref().and_then(untaken_mail));
+        Ok(report)
+    }
+
+    /// The report on what serve would refuse, and on nothing else.
+    fn before_start(config: &Config, written: Vec<WrittenSetting>) -> Result<Self, String> {
+        let mut report = Self::of_settings(config, written)?;
+        if report.preparation == Preparation::Nothing {
+            let store = open_at(&config.database, Access::Read)?;
+            report.versions.extend(store.versions().map_err(|err| err.to_string())?);
+            report.compare_key(config, &*store)?;
+        }
+        Ok(report)
+    }
+
+    /// What is known before the database is opened.
+    fn of_settings(config: &Config, written: Vec<WrittenSetting>) -> Result<Self, String> {
+        let file = config.database.file();
         let mut report = Self {
             database: place(&config.database),
-            sizes,
+            sizes: file.map(|it| (length(it), length(&with_suffix(it, "-wal")))),
             preparation: preparation(&config.database)?,
             listen: config.listen.iter().map(ToString::to_string).collect(),
             versions: vec![("version", env!("CARGO_PKG_VERSION").to_owned())],
@@ -138,18 +174,13 @@ impl CheckReport {
             settings: effective(config, written),
             counts: Vec::new(),
             notes: config.warnings().into_iter().map(|it| it.told()).collect(),
-            faults: file.and_then(exposed_folder).into_iter().collect(),
+            faults: Vec::new(),
         };
         match report.preparation {
-            Preparation::Nothing => report.read(config)?,
+            Preparation::Nothing => {}
             Preparation::Make => report.versions.push(("schema", "0".to_owned())),
             Preparation::Upgrade { from, .. } => report.versions.push(("schema", from.to_string())),
         }
-        if was_open && !is_open() {
-            report.notes.push("others could read the database; its mode is 600 now".to_owned());
-        }
-        #[cfg(feature = "mail")]
-        report.notes.extend(config.server.mail.as_ref().and_then(untaken_mail));
         Ok(report)
     }
 
@@ -163,9 +194,17 @@ impl CheckReport {
         self.faults.extend(store.faults().map_err(text)?);
         let key = config.web.sealing_key.as_ref();
         let (sealed, clear) = sealing::counts(&*store).map_err(text)?;
-        self.faults.extend(sealing::mismatch(&*store, key).map_err(text)?.map(|it| told(&it, key)));
+        self.compare_key(config, &*store)?;
         self.notes.extend(key.filter(|_| clear > 0).map(|_| in_the_clear(clear)));
         self.counts.push(("sealed_secrets", sealed));
+        Ok(())
+    }
+
+    /// Adds it as a fault where secrets are not sealed with the key of the settings.
+    fn compare_key(&mut self, config: &Config, store: &dyn Store) -> Result<(), String> {
+        let key = config.web.sealing_key.as_ref();
+        let mismatch = sealing::mismatch(store, key).map_err(|err| err.to_string())?;
+        self.faults.extend(mismatch.map(|it| told(&it, key)));
         Ok(())
     }
 
@@ -239,6 +278,21 @@ impl CheckReport {
         text.extend(self.shown().map(|(name, it, _)| {
             line(&format!("  {name:<24}"), &(it.clone() + &self.source(name)))
         }));
+        text += &self.findings();
+        let others =
+            "the settings of a running server; vestibule check --help says how to check with them";
+        text += &line("not looked at", others);
+        text + &self.verdict("the database is in order") + "\n"
+    }
+
+    /// The findings alone.
+    fn brief(&self) -> String {
+        self.findings() + &self.verdict("vestibule serve can start on the database") + "\n"
+    }
+
+    /// Notes and faults.
+    fn findings(&self) -> String {
+        let mut text = String::new();
         for (kind, emphasis, all) in
             [("note", Emphasis::Warning, &self.notes), ("FAULT", Emphasis::Bad, &self.faults)]
         {
@@ -247,19 +301,16 @@ impl CheckReport {
                 text += &(printable(it) + "\n");
             }
         }
-        let others =
-            "the settings of a running server; vestibule check --help says how to check with them";
-        text += &line("not looked at", others);
-        text + &self.verdict() + "\n"
+        text
     }
 
-    /// The last line.
-    fn verdict(&self) -> String {
+    /// The last line; `in_order`: what there is to say where nothing is wrong, and nothing to be done.
+    fn verdict(&self, in_order: &str) -> String {
         let good = match self.preparation {
             _ if !self.faults.is_empty() => {
                 return Emphasis::Bad.print("the database is NOT in order");
             }
-            Preparation::Nothing => "the database is in order".to_owned(),
+            Preparation::Nothing => in_order.to_owned(),
             Preparation::Make => {
                 "there is no database yet: vestibule serve makes it when it starts".to_owned()
             }

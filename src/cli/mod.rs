@@ -176,7 +176,9 @@ pub enum Command {
             vestibule check --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n  \
             # with what a systemd unit sets by EnvironmentFile=, or by Environment=\n  \
             vestibule check --settings /etc/vestibule/settings\n  \
-            env $(systemctl show vestibule -p Environment --value) vestibule check\n\n\
+            env $(systemctl show vestibule -p Environment --value) vestibule check\n  \
+            # whether serve could start with these settings: for ExecStartPre= of a unit\n  \
+            vestibule check --before-start\n\n\
             It checks the settings that it is given itself, says where each of them was given, and checks the database; it \
             asks no running server, whose settings may \
             differ. Where there is no database yet, or one with an older schema, it says what serve will do at its start, \

@@ -99,3 +99,24 @@ fn says_of_a_newer_database_what_to_do() {
         assert!(told.contains(part), "{told}");
     }
 }
+
+#[test]
+fn lets_a_server_start_on_a_database_with_faults_that_it_can_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.db");
+    let told = said(&on(&path, &["check", "--before-start"]));
+    assert!(told.starts_with("there is no database yet") && told.lines().count() == 1, "{told}");
+    said(&on(&path, &["user", "add", "anna", "--no-password"]));
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM user").unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    let full = on(&path, &["check"]);
+    assert_eq!(full.status.code(), Some(1));
+    let told = said(&on(&path, &["check", "--before-start"]));
+    assert_eq!(told, "vestibule serve can start on the database\n");
+    raw.pragma_update(None, "user_version", 1_000).unwrap();
+    let told = refusal(&on(&path, &["check", "--before-start"]), 1);
+    assert!(told.contains("a newer vestibule made it"), "{told}");
+    let wrong = on(&path, &["check", "--before-start", "--active=40d"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
