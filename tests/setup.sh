@@ -9,7 +9,8 @@ needed="cc:gcc curl:curl awk:mawk openssl:openssl fail2ban-regex:fail2ban nginx:
     chromium:chromium node:nodejs npm:npm oathtool:oathtool zbarimg:zbar-tools python3:python3"
 # Without these the rest can be tried all the same.
 wanted="mariadbd:mariadb-server haproxy:haproxy apache2:apache2 apache2:lua-socket
-    skopeo:skopeo umoci:umoci promtool:prometheus"
+    skopeo:skopeo umoci:umoci promtool:prometheus
+    lintian:lintian mmdebstrap:mmdebstrap systemd-nspawn:systemd-container"
 
 # The test of this script has a root of its own.
 root=${SETUP_ROOT:-}

@@ -245,3 +245,25 @@ fn reads_the_lines_of_a_file_as_systemd_itself_does() {
         assert_eq!(host.check(&["--database=x.db"])["settings"]["title"], theirs, "{value:?}");
     }
 }
+
+#[test]
+fn takes_every_setting_that_the_file_of_the_debian_package_proposes() {
+    let host = Host::new("");
+    said(&host.run(&["key", "new", "seal.key"]));
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/packages/debian/settings");
+    let text = fs::read_to_string(file).unwrap();
+    let is_set = |line: &&str| line.starts_with("VESTIBULE_");
+    assert_eq!(
+        text.lines().filter(is_set).collect::<Vec<_>>(),
+        ["VESTIBULE_DATABASE=/var/lib/vestibule/vestibule.db"]
+    );
+    host.write(
+        &text
+            .replace("#VESTIBULE_", "VESTIBULE_")
+            .replace("PASSWORD=\n", "PASSWORD=correct horse\n")
+            .replace("/var/lib/vestibule/", &host.path("").display().to_string())
+            .replace("/etc/vestibule/", &host.path("").display().to_string()),
+    );
+    let told = said(&host.run(&["check", "--before-start"]));
+    assert!(told.ends_with("vestibule serve makes it when it starts\n"), "{told}");
+}
