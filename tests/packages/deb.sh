@@ -122,7 +122,7 @@ serves_in_the_foreground() {
     signs_up anna
     inside sh -c 'kill "$(cat /var/tmp/server)"'
     wait $! || true
-    as_user '. /etc/vestibule/settings; vestibule user list --database "$VESTIBULE_DATABASE"' | grep -q anna || fail 'the command for users does not find anna'
+    as_user 'vestibule user list' | grep -q anna || fail 'the command for users does not find anna'
     ok "$suite: it serves in the foreground, and commands find who signed up"
 }
 
@@ -135,14 +135,30 @@ serves_as_a_unit() {
     ok "$suite: enabled, it serves with the settings of the file, and the accounts of before"
 }
 
+mails_by_a_command() {
+    cat >>"$work/root/etc/vestibule/settings" <<'EOF'
+VESTIBULE_ORIGIN=https://auth.example.com
+VESTIBULE_MAIL_COMMAND='/usr/bin/tee /var/lib/vestibule/mail'
+VESTIBULE_MAIL_FROM=no-reply@example.com
+EOF
+    inside systemctl restart vestibule.service
+    as_user 'vestibule user email anna anna@example.com && vestibule user reset-link anna --mail' >"$work/said" 2>&1 ||
+        { cat "$work/said"; fail 'a link cannot be mailed'; }
+    until_so 'the unit lets no program mail' inside grep -q anna@example.com /var/lib/vestibule/mail
+    ok "$suite: within its limits, the unit hands mail to a program"
+}
+
+# How often the server has started, as the journal has it.
+starts() { inside journalctl --no-pager --unit=vestibule.service | grep -c 'ev=start'; }
+
 upgrades_a_running_server() {
-    before=$(main_process)
+    before=$(main_process) starts=$(starts)
     install_package "$work/second.deb"
     [ "$(main_process)" != "$before" ] || { cat "$work/said"; fail 'an upgrade does not restart it'; }
     is_active || fail 'an upgrade ends it'
     signs_in anna 'after an upgrade'
     inside grep -q '^VESTIBULE_SIGNUP=closed' /etc/vestibule/settings || fail 'an upgrade loses the settings'
-    [ "$(inside journalctl --no-pager --unit=vestibule.service | grep -c 'ev=start')" = 2 ] || fail 'the journal does not show the restart'
+    [ "$(starts)" = $((starts + 1)) ] || fail 'the journal does not show the restart'
     ok "$suite: an upgrade restarts the running server and keeps the edited settings"
 }
 
@@ -215,6 +231,7 @@ try_on() {
     installs
     serves_in_the_foreground
     serves_as_a_unit
+    mails_by_a_command
     upgrades_a_running_server
     loses_nothing_with_a_socket
     is_not_replaced_by_a_program_that_cannot_serve
