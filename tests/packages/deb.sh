@@ -12,7 +12,7 @@ for tool in lintian:lintian mmdebstrap:mmdebstrap systemd-nspawn:systemd-contain
     command -v "${tool%%:*}" >/dev/null || { echo "deb.sh: please install ${tool##*:}" >&2; exit 1; }
 done
 
-# The roots are made once: what is in them comes from where this machine's own packages come from.
+# The roots are made once.
 cache=$(realpath -m "${CARGO_TARGET_DIR:-target}/packages-test")
 work=$(mktemp -d)
 machine=''
@@ -27,17 +27,9 @@ trap 'exit 1' HUP INT TERM
 
 # A minimal Debian of this suite in $work/root.
 make_root() {
-    if [ ! -e "$cache/$1.tar" ]; then
-        mkdir -p "$cache"
-        here=$(. /etc/os-release && echo "$VERSION_CODENAME")
-        sources=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true)
-        echo "$sources" | sed "s/\\b$here\\b/$1/g" |
-            mmdebstrap --quiet --format=tar --variant=minbase --include=systemd "$1" "$cache/$1.part" - >"$work/log" 2>&1 ||
-            { cat "$work/log"; fail "no root of $1 can be made"; }
-        mv "$cache/$1.part" "$cache/$1.tar"
-    fi
+    archive=$("$project/tests/packages/root.sh" "$1" "$cache" 2>"$work/log") || { cat "$work/log"; fail "no root of $1 can be made"; }
     mkdir "$work/root"
-    tar --extract --file="$cache/$1.tar" --directory="$work/root"
+    tar --extract --file="$archive" --directory="$work/root"
 }
 
 # inside COMMAND… runs it in the machine, as root.
