@@ -616,7 +616,7 @@ fn refuses_to_guard_what_the_sign_in_answers() {
             below,
             "/auth",
             "/auth",
-            "leave it out, or give the sign-in another path with --origin than /auth\n",
+            "leave it out, or give the sign-in another path with --origin than /auth (VESTIBULE_ORIGIN)\n",
         ),
         (below, "/Auth/x", "/auth", "leave it out"),
         (below, "/au", "/auth", "write /au/ for /au"),
