@@ -3,7 +3,8 @@
 # No service of these runs by itself. tools.sh
 set -eu
 missing=
-for pair in skopeo:skopeo umoci:umoci lintian:lintian mmdebstrap:mmdebstrap readelf:binutils ip:iproute2 curl:curl python3:python3; do
+for pair in skopeo:skopeo umoci:umoci lintian:lintian mmdebstrap:mmdebstrap systemd-nspawn:systemd-container \
+    readelf:binutils ip:iproute2 curl:curl python3:python3; do
     PATH=$PATH:/usr/sbin command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
