@@ -46,8 +46,8 @@ CREATE TABLE user (
     -- When the address was found to be the user's: by a link that was sent to it, or by the operator who set
     -- it. NULL: it is not verified, or there is none.
     email_verified_at  INTEGER,
-    -- Since when a second factor is asked for after the password; NULL: none is set up. A row in `totp` exists if and
-    -- only if it is.
+    -- Since when a second factor is asked for after the password; NULL: none is set up. While it is, there is a row
+    -- in `totp` or one in `passkey`.
     second_factor_since INTEGER
 ) STRICT, WITHOUT ROWID;
 
@@ -281,6 +281,47 @@ CREATE TABLE recovery_code (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX recovery_code_by_user ON recovery_code (user_id);
+
+-- Passkeys (WebAuthn credentials). One that verifies its user by a PIN, a finger or a face signs in alone; any is a
+-- second factor behind the password.
+CREATE TABLE passkey (
+    -- The id that the authenticator has chosen.
+    id            BLOB    NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 1023),
+    user_id       TEXT    NOT NULL REFERENCES user (id),
+    -- What the authenticator knows its owner as, made by src/auth/passkeys.rs; empty: that is not known, as of some
+    -- imported ones.
+    user_handle   BLOB    NOT NULL CHECK (length(user_handle) <= 64),
+    -- The public key as COSE writes it: on P-256 (ES256), on Ed25519, or RSA (RS256).
+    public_key    BLOB    NOT NULL,
+    -- How often it was used, by its own count; 0: it does not count. A use with a count that is not greater is refused,
+    -- as the authenticator may have been cloned.
+    sign_count    INTEGER NOT NULL,
+    -- The domain that it was made for. It works for no other.
+    rp_id         TEXT    NOT NULL,
+    -- 1: it verifies its user, and signs in alone. 0: it is a second factor only.
+    verifies_user INTEGER NOT NULL CHECK (verifies_user IN (0, 1)),
+    -- 1: its maker keeps a copy of it, so that it outlives the device.
+    is_backed_up  INTEGER NOT NULL CHECK (is_backed_up IN (0, 1)),
+    -- How its authenticator is reached, as in `hybrid,internal`; may be empty. Browsers are told it.
+    transports    TEXT    NOT NULL,
+    -- The name given by its owner.
+    name          TEXT    NOT NULL,
+    created_at    INTEGER NOT NULL,
+    -- When it was last used; NULL: never.
+    used_at       INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX passkey_by_user ON passkey (user_id);
+
+-- The challenges that were answered by a passkey, until they expire: none is answered twice.
+CREATE TABLE used_challenge (
+    -- The random part of the challenge.
+    id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    -- The last moment at which it would be accepted.
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX used_challenge_by_end ON used_challenge (expires_at);
 
 -- Failed sign-in attempts. Rows are deleted on success, or once they no longer matter: see
 -- src/auth/throttle.rs.

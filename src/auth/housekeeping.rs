@@ -28,6 +28,7 @@ pub fn sweep(auth: &Authenticator, audit_life: Option<Duration>, now: Moment) ->
         + access_tokens::delete_ended(store, BATCH_MAX, now)?
         + one_time_tokens::delete_ended(store, BATCH_MAX, now)?
         + invitations::delete_ended(store, BATCH_MAX, now)?
+        + store.delete_old_challenges(now, BATCH_MAX)?
         + names::delete_rested(store, BATCH_MAX, now)?)
 }
 

@@ -471,10 +471,10 @@ pub fn turn_on(
     let mut started = sessions::new(&auth.rules.periods, &user.id, &entry, now);
     // The password was not given now.
     started.session.proven_at = session.proven_at;
-    Ok(match store.turn_second_factor_on(&app, &hashes, &started.session, &entry)? {
+    Ok(match store.turn_second_factor_on(Some(&app), &hashes, &started.session, &entry)? {
         SecondFactorOn::Done => TurnedOn::Done(started),
         SecondFactorOn::AlreadyOn => TurnedOn::AlreadyOn,
-        SecondFactorOn::SessionEnded => TurnedOn::SessionEnded,
+        SecondFactorOn::SessionEnded | SecondFactorOn::NoFactor => TurnedOn::SessionEnded,
     })
 }
 

@@ -108,9 +108,11 @@ fn write_file(
 
 /// The secret of the app of a user in the clear, if they have one.
 fn secret_of(it: &ExportedUser, key: Option<&SealingKey>) -> Result<Option<TotpSecret>, String> {
-    let Some(factor) = &it.second_factor else { return Ok(None) };
+    let Some(app) = it.second_factor.as_ref().and_then(|it| it.totp.as_ref()) else {
+        return Ok(None);
+    };
     let user = it.user.id.as_str();
-    let stored = StoredSecret::from_stored(factor.totp.secret.clone());
+    let stored = StoredSecret::from_stored(app.secret.clone());
     let todo = "vestibule user second-factor turns it off";
     let failed = |fault| format!("the second factor of user {user}: {fault}; {todo}");
     stored.open(user, key).map(Some).map_err(failed)

@@ -16,6 +16,8 @@ pub(super) trait Present {
     fn owner_of_key(&self, id: &KeyId) -> Result<Option<String>, Self::Error>;
     /// The user whose session this is.
     fn owner_of_session(&self, id: &TokenHash) -> Result<Option<String>, Self::Error>;
+    /// The user whose passkey this is.
+    fn owner_of_passkey(&self, id: &[u8]) -> Result<Option<String>, Self::Error>;
 }
 
 /// What exists already of this user.
@@ -79,6 +81,11 @@ fn already_there<P: Present>(
             Some(owner) if owner == id => sessions += 1,
             Some(_) => return Ok(ImportStatus::SessionTaken),
             None => {}
+        }
+    }
+    for passkey in &arrival.passkeys {
+        if present.owner_of_passkey(&passkey.id)?.is_some_and(|owner| owner != id) {
+            return Ok(ImportStatus::PasskeyTaken);
         }
     }
     Ok(ImportStatus::Here { keys, sessions })

@@ -14,6 +14,7 @@ mod name_handles;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod outcomes;
+mod passkeys;
 mod patience;
 mod progress;
 mod records;
@@ -27,7 +28,8 @@ use std::time::Duration;
 pub use address::{Cluster, Database, Tls};
 pub use contract::{
     AccessTokens, Allowance, AuditLog, Bulk, Copies, Devices, Invitations, Keys, Mail, Maintenance,
-    Names, OneTimeTokens, RecordOfImport, SecondFactors, Sessions, Tended, Throttle, Users,
+    Names, OneTimeTokens, Passkeys, RecordOfImport, SecondFactors, Sessions, Tended, Throttle,
+    Users,
 };
 pub use engine::{
     Preparation, is_in_use, migrate, open, open_beside, open_for_copy, open_to_read, preparation,
@@ -37,9 +39,11 @@ pub use listing::{ListedRecord, RecordFilter, UserFilter, UserOrder, UserPage};
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
 pub use outcomes::{
-    AccessTokenAdded, KeyAdded, OneTimeTokenAdded, PasswordChanged, PasswordSet, SecondFactorOn,
-    SecondFactorSet, SecondStepDone, SessionStarted, SignedUp, UserAdded, UserRenamed,
+    AccessTokenAdded, KeyAdded, OneTimeTokenAdded, PasskeyAccepted, PasskeyAdded, PasskeyRemoved,
+    PasswordChanged, PasswordSet, SecondFactorOn, SecondFactorSet, SecondStepDone, SessionStarted,
+    SignedUp, UserAdded, UserRenamed,
 };
+pub use passkeys::{Passkey, PasskeyUse, UsedChallenge};
 pub use patience::Patience;
 pub use progress::Progress;
 #[cfg(feature = "import")]
@@ -184,6 +188,7 @@ pub trait Store:
     + AccessTokens
     + OneTimeTokens
     + SecondFactors
+    + Passkeys
     + Mail
     + Invitations
     + Throttle

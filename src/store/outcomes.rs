@@ -15,8 +15,10 @@ pub(super) enum Refused {
     NotInvited,
     /// The limit on their number is reached.
     TooMany,
-    /// A code was used before, or is none of the user's.
+    /// A code or a challenge was used before, or is none of the user's.
     UsedCode,
+    /// Nothing else is left that the user's second factor could be given with.
+    LastFactor,
 }
 
 impl From<Refused> for Error {
@@ -29,6 +31,7 @@ impl From<Refused> for Error {
             Refused::NotInvited => "an invitation is not good any more",
             Refused::TooMany => "there are too many rows",
             Refused::UsedCode => "a code was used before",
+            Refused::LastFactor => "a user with a second factor has none",
         };
         Self::Broken(cause.to_owned())
     }
@@ -179,6 +182,8 @@ outcome! {
         AlreadyOn = Duplicate,
         /// The session has ended, or the user is gone or disabled.
         SessionEnded = NoUser,
+        /// No app is given, and the user has no passkey.
+        NoFactor = LastFactor,
     }
 }
 
@@ -189,5 +194,39 @@ outcome! {
         NotOn = NoUser,
         /// The code was used before, or is none of the user's.
         UsedCode = UsedCode,
+    }
+}
+
+outcome! {
+    /// The outcome of adding a passkey.
+    PasskeyAdded {
+        /// A passkey with this id exists, of this user or another.
+        Taken = Duplicate,
+        /// The user has as many as they may have.
+        TooMany = TooMany,
+        /// The challenge was answered before.
+        UsedChallenge = UsedCode,
+        /// The session in which it was made has ended.
+        SessionEnded = NoUser,
+    }
+}
+
+outcome! {
+    /// The outcome of using a passkey.
+    PasskeyAccepted {
+        /// The challenge was answered before, or the passkey was used or removed since its signature was verified.
+        Used = UsedCode,
+        /// The user is gone or disabled, or the session has ended that it was to prove.
+        Gone = NoUser,
+    }
+}
+
+outcome! {
+    /// The outcome of removing a passkey.
+    PasskeyRemoved {
+        /// The user has no such passkey.
+        NotFound = NoUser,
+        /// The user has a second factor, and it is the last thing to give it with.
+        LastFactor = LastFactor,
     }
 }

@@ -3,6 +3,7 @@
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::{self, TokenHash};
+use crate::store::passkeys::{Passkey, PasskeyUse};
 
 /// The id of a user. It is not secret, and never used again.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -309,6 +310,8 @@ pub enum FactorProof<'a> {
     /// A code of the user's app that belongs to this time step.
     Step(i64),
     RecoveryCode(TokenHash),
+    /// A use of a passkey of the user.
+    Passkey(&'a PasskeyUse),
     /// A right code of an app that is set up by this, with these recovery codes. The user has none yet.
     NewApp(&'a Totp, &'a [TokenHash]),
 }
@@ -507,8 +510,8 @@ pub struct SessionStart {
 /// The second factor of a user. It holds a secret and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecondFactor {
-    /// The authenticator app.
-    pub totp: Totp,
+    /// The authenticator app. `None`: it is given with a passkey.
+    pub totp: Option<Totp>,
     /// The hashes of the recovery codes that are not used.
     pub recovery_codes: Vec<TokenHash>,
 }
@@ -528,6 +531,8 @@ pub struct ImportedUser {
     pub sessions: Vec<Session>,
     /// Their second factor, if [`User::second_factor_since`] says that there is one.
     pub second_factor: Option<SecondFactor>,
+    /// Their passkeys.
+    pub passkeys: Vec<Passkey>,
 }
 
 /// What exists already of a user who is to be imported.
@@ -549,6 +554,8 @@ pub enum ImportStatus {
     KeyTaken(KeyId),
     /// Another user has one of the sessions.
     SessionTaken,
+    /// Another user has one of the passkeys.
+    PasskeyTaken,
 }
 
 impl ImportStatus {
@@ -570,6 +577,8 @@ pub struct ExportedUser {
     pub sessions: Vec<Session>,
     /// Their second factor; the recovery codes are in the order of their hashes.
     pub second_factor: Option<SecondFactor>,
+    /// Their passkeys, oldest first.
+    pub passkeys: Vec<Passkey>,
 }
 
 /// How much there is in a database, for metrics.

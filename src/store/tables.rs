@@ -49,7 +49,7 @@ const PLAIN: StoredTable = StoredTable {
 };
 
 /// All tables. A table comes after those that its rows refer to.
-pub(super) const ALL: [StoredTable; 15] = [
+pub(super) const ALL: [StoredTable; 17] = [
     StoredTable { name: "secret", columns: &[("name", Text), ("value", Bytes(32))], ..PLAIN },
     StoredTable {
         name: "user",
@@ -193,6 +193,31 @@ pub(super) const ALL: [StoredTable; 15] = [
         name: "recovery_code",
         columns: &[("id", Bytes(32)), ("user_id", Text), ("created_at", Int)],
         has_owner: true,
+        ..PLAIN
+    },
+    StoredTable {
+        name: "passkey",
+        columns: &[
+            ("id", Blob),
+            ("user_id", Text),
+            ("user_handle", Blob),
+            ("public_key", Blob),
+            ("sign_count", Int),
+            ("rp_id", Text),
+            ("verifies_user", Int),
+            ("is_backed_up", Int),
+            ("transports", Text),
+            ("name", Text),
+            ("created_at", Int),
+            ("used_at", MaybeInt),
+        ],
+        has_owner: true,
+        counted_as: Some("passkeys"),
+        ..PLAIN
+    },
+    StoredTable {
+        name: "used_challenge",
+        columns: &[("id", Bytes(16)), ("expires_at", Int)],
         ..PLAIN
     },
     StoredTable {
@@ -359,6 +384,7 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::passkeys::passkey_columns;
     use crate::store::rows::{
         access_token_columns, invite_columns, key_columns, letter_columns, record_columns,
         session_columns, user_columns,
@@ -417,6 +443,7 @@ mod tests {
             (access_token_columns!(), "access_token"),
             (invite_columns!(), "invite"),
             (letter_columns!(), "mail"),
+            (passkey_columns!(), "passkey"),
         ] {
             let table = ALL.iter().find(|it| it.name == name).unwrap();
             let count = columns.split(", ").count();

@@ -35,7 +35,10 @@ const HOMES: [(&str, &[&str]); 34] = [
     ("rand", &["base/token"]),
     ("hmac", &["base/totp"]),
     ("sha1", &["base/totp"]),
-    ("data_encoding", &["base/totp", "base/sealing", "base/webauthn", "auth/enrolments"]),
+    (
+        "data_encoding",
+        &["base/totp", "base/sealing", "base/webauthn", "auth/enrolments", "cli/export_format"],
+    ),
     ("ring", &["base/webauthn"]),
     ("chacha20poly1305", &["base/sealing"]),
     ("httpdate", &["web/http"]),

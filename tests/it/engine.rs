@@ -11,7 +11,9 @@ use rusqlite::types::ValueRef;
 use vestibule::store::{self, Database, Store, TABLES};
 
 /// Takes from a file what the schemas after 11 have added, but for the slots of one-time tokens.
-pub const TO_SCHEMA_11: [&str; 10] = [
+pub const TO_SCHEMA_11: [&str; 12] = [
+    "DROP TABLE passkey",
+    "DROP TABLE used_challenge",
     "DROP TABLE totp",
     "DROP TABLE recovery_code",
     "ALTER TABLE user DROP COLUMN second_factor_since",
@@ -27,7 +29,7 @@ pub const TO_SCHEMA_11: [&str; 10] = [
 /// As [`TO_SCHEMA_11`], on servers.
 #[cfg(feature = "mysql")]
 pub const TO_SCHEMA_11_ON_SERVERS: [&str; 6] = [
-    "DROP TABLE mail, totp, recovery_code",
+    "DROP TABLE mail, totp, recovery_code, passkey, used_challenge",
     "ALTER TABLE user DROP KEY user_by_email, DROP COLUMN canonical_email, DROP COLUMN email_verified_at",
     "ALTER TABLE user DROP COLUMN second_factor_since",
     "ALTER TABLE user_session DROP COLUMN second_at",

@@ -28,7 +28,7 @@ pub fn turn_on(
     let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
     let new = Session { id: token.hash(), second_at: now, ..session };
     let entry = SessionStart { replaced: Some(id), ..SessionStart::default() };
-    let done = store.turn_second_factor_on(&totp, &hashes, &new, &entry);
+    let done = store.turn_second_factor_on(Some(&totp), &hashes, &new, &entry);
     assert_eq!(done, Ok(SecondFactorOn::Done));
     (token, codes)
 }

@@ -8,7 +8,7 @@ use crate::base::password::PasswordHash;
 use crate::base::sealing::StoredSecret;
 use crate::base::token::TokenHash;
 use crate::base::totp::TotpSecret;
-use crate::store::{Groups, Key, SecondFactor, Session, Totp, UserId};
+use crate::store::{Groups, Key, Passkey, SecondFactor, Session, Totp, UserId};
 
 /// A user with keys and sessions. It holds tokens and hashes and so has no `Debug`.
 #[derive(Default)]
@@ -37,6 +37,8 @@ pub(super) struct Candidate {
     pub(super) sessions: Vec<CandidateSession>,
     /// Their second factor, if they have one.
     pub(super) second_factor: Option<CandidateFactor>,
+    /// Their passkeys. Whose they are is set with the user's id.
+    pub(super) passkeys: Vec<Passkey>,
     /// Where they are in the source.
     pub(super) row: SourceRow,
     /// What the source found that the operator should know of them.
@@ -47,8 +49,8 @@ pub(super) struct Candidate {
 
 /// A second factor in the source. It holds a secret and so has no `Debug`.
 pub(super) struct CandidateFactor {
-    /// The secret of the app.
-    pub(super) secret: TotpSecret,
+    /// The secret of the app. `None`: the factor is given with a passkey.
+    pub(super) secret: Option<TotpSecret>,
     /// Since when it is asked for; `None`: from now on.
     pub(super) since: Option<Moment>,
     /// The last step that is used up; `None`: that is not known.
@@ -60,18 +62,18 @@ pub(super) struct CandidateFactor {
 impl CandidateFactor {
     /// A second factor of another system, whose recovery codes stay there.
     pub(super) const fn of(secret: TotpSecret) -> Self {
-        Self { secret, since: None, last_step: None, recovery_codes: Vec::new() }
+        Self { secret: Some(secret), since: None, last_step: None, recovery_codes: Vec::new() }
     }
 
     /// The record of the user with this id, with the secret in the clear, and since when there is a second factor.
     pub(super) fn record(self, user: &UserId, now: Moment) -> (Moment, SecondFactor) {
         let since = self.since.unwrap_or(now);
-        let totp = Totp {
+        let totp = self.secret.map(|secret| Totp {
             user_id: user.clone(),
-            secret: StoredSecret::new(&self.secret, user.as_str(), None).as_stored().to_vec(),
+            secret: StoredSecret::new(&secret, user.as_str(), None).as_stored().to_vec(),
             last_step: self.last_step.unwrap_or_default(),
             created_at: since,
-        };
+        });
         (since, SecondFactor { totp, recovery_codes: self.recovery_codes })
     }
 }

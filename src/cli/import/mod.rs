@@ -268,11 +268,12 @@ fn split(arrivals: Vec<Arrival>, key: Option<&SealingKey>) -> (Vec<ImportedUser>
 
 /// The user with the secret of their app sealed, if there is a key.
 fn sealed(mut user: ImportedUser, key: Option<&SealingKey>) -> ImportedUser {
-    if let Some(factor) = user.second_factor.as_mut().filter(|_| key.is_some()) {
+    let app = user.second_factor.as_mut().and_then(|it| it.totp.as_mut());
+    if let Some(app) = app.filter(|_| key.is_some()) {
         let id = user.user.id.as_str();
-        let stored = StoredSecret::from_stored(std::mem::take(&mut factor.totp.secret));
+        let stored = StoredSecret::from_stored(std::mem::take(&mut app.secret));
         let secret = stored.open(id, None).expect("an import has it in the clear");
-        factor.totp.secret = StoredSecret::new(&secret, id, key).as_stored().to_vec();
+        app.secret = StoredSecret::new(&secret, id, key).as_stored().to_vec();
     }
     user
 }

@@ -213,6 +213,8 @@ pub(super) struct Report {
     pub(super) keys: ImportTally,
     pub(super) sessions: ImportTally,
     pub(super) second_factors: ImportTally,
+    /// Passkeys.
+    pub(super) passkeys: ImportTally,
     /// Sessions that had ended.
     pub(super) dead: usize,
     /// What is to be said of the source rather than of a user.
@@ -282,6 +284,7 @@ impl Report {
                 self.keys.new += it.keys.len();
                 self.sessions.new += it.sessions.len();
                 self.count_second_factor(it);
+                self.passkeys.new += it.passkeys.len();
                 let mut hashes = it.keys.iter().filter_map(|key| key.hashed_password.as_ref());
                 self.without_password += usize::from(!hashes.any(PasswordHash::is_readable));
                 self.count_reasons(&reasons);
@@ -296,6 +299,7 @@ impl Report {
                 self.keys.leave_out(it.keys.len() - keys, why);
                 self.sessions.leave_out(it.sessions.len() - sessions, why);
                 self.second_factors.leave_out(usize::from(it.second_factor.is_some()), why);
+                self.passkeys.leave_out(it.passkeys.len(), why);
                 // They are left as they are, so whatever the source says of them changes nothing.
                 self.list(PersonAtSource::of(it, row), PersonOutcome::AlreadyThere, Vec::new());
             }
@@ -363,6 +367,7 @@ impl Report {
             "keys": self.keys.json(self.is_written),
             "sessions": self.sessions.json(self.is_written),
             "second_factors": self.second_factors.json(self.is_written),
+            "passkeys": self.passkeys.json(self.is_written),
             "dead_sessions": self.dead,
             "notes": self.counted_notes().collect::<BTreeMap<_, _>>(),
             "remarks": self.remarks,
@@ -394,6 +399,9 @@ impl Report {
         text += &self.sessions.line("sessions", self.is_written);
         if !self.second_factors.is_empty() {
             text += &self.second_factors.line("factors", self.is_written);
+        }
+        if !self.passkeys.is_empty() {
+            text += &self.passkeys.line("passkeys", self.is_written);
         }
         let mut line = |what: &str, said: String| {
             writeln!(text, "{what:<10}{said}").expect("a text takes all");
@@ -485,6 +493,7 @@ fn why_taken(standing: &ImportStatus) -> String {
             "has a name that is reserved, as a former user had it here; vestibule user free frees it"
                 .to_owned()
         }
+        ImportStatus::PasskeyTaken => "has a passkey of another user here".to_owned(),
         ImportStatus::SessionTaken => "has a session of another user here".to_owned(),
         ImportStatus::KeyTaken(key) => format!("has a key of another user here: {}", key.as_str()),
         ImportStatus::New | ImportStatus::Here { .. } => {

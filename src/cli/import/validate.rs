@@ -12,7 +12,7 @@ use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::Token;
 use crate::cli::counted;
-use crate::store::{ClientInfo, ImportedUser, Key, KeyId, Session, User, UserId};
+use crate::store::{ClientInfo, ImportedUser, Key, KeyId, Passkey, Session, User, UserId};
 
 /// How long an imported session is valid at most, however much it is used: the default of --absolute. Other systems
 /// have no such limit.
@@ -95,8 +95,10 @@ fn prepare(
     let factor = candidate.second_factor.map(|it| it.record(&user.id, now));
     let (since, second_factor) = factor.unzip();
     user.second_factor_since = since;
+    let own = |it: Passkey| Passkey { user_id: user.id.clone(), ..it };
+    let passkeys = candidate.passkeys.into_iter().map(own).collect();
     let attributes = candidate.attributes;
-    Ok(ImportedUser { user, is_known_by_name, attributes, keys, sessions, second_factor })
+    Ok(ImportedUser { user, is_known_by_name, attributes, keys, sessions, second_factor, passkeys })
 }
 
 /// Whether the id of a user at the source can be theirs here as well.
@@ -272,6 +274,7 @@ enum Claim<'a> {
     Name(&'a str),
     Key(&'a str),
     Session(&'a [u8; 32]),
+    Passkey(&'a [u8]),
 }
 
 impl Claim<'_> {
@@ -282,6 +285,7 @@ impl Claim<'_> {
             Self::Name(name) => format!("the name {name}"),
             Self::Key(id) => format!("the key {id}"),
             Self::Session(_) => "a session".to_owned(),
+            Self::Passkey(_) => "a passkey".to_owned(),
         }
     }
 }
@@ -294,7 +298,9 @@ fn claims(it: &ImportedUser) -> impl Iterator<Item = Claim<'_>> {
     let names = std::iter::once(own).chain(others).map(Claim::Name);
     let keys = it.keys.iter().map(|key| Claim::Key(key.id.as_str()));
     let sessions = it.sessions.iter().map(|session| Claim::Session(session.id.as_bytes()));
-    std::iter::once(Claim::Id(it.user.id.as_str())).chain(names).chain(keys).chain(sessions)
+    let passkeys = it.passkeys.iter().map(|passkey| Claim::Passkey(&passkey.id));
+    let id = std::iter::once(Claim::Id(it.user.id.as_str()));
+    id.chain(names).chain(keys).chain(sessions).chain(passkeys)
 }
 
 /// A session of ours whose past does not lie ahead, be it by as little as the clocks of two machines differ:
@@ -306,7 +312,7 @@ fn not_of_the_future(mut session: Session, now: Moment) -> Session {
     session
 }
 
-/// Leaves every user out who has an id, a name, a key or a session in common with another person: which of
+/// Leaves every user out who has an id, a name, a key, a session or a passkey in common with another person: which of
 /// them is meant is not for us to say.
 fn without_collisions(arrivals: Vec<Arrival>, report: &mut Report) -> Vec<Arrival> {
     // The first two who claim it, who are the same if a person claims it twice.

@@ -10,7 +10,7 @@ use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::sealing::StoredSecret;
 use crate::cli::export_format::{self, ExportCounts, Line};
-use crate::store::{ExportedUser, KeyId, Progress, SecondFactor, tell};
+use crate::store::{ExportedUser, KeyId, Progress, SecondFactor, Totp, tell};
 
 /// All users in the text. It is refused unless it is whole: a part of it would look like all.
 pub(super) fn read(
@@ -76,6 +76,7 @@ fn candidate(it: ExportedUser) -> Candidate {
         keys: it.keys.into_iter().map(CandidateKey::Ours).collect(),
         sessions: it.sessions.into_iter().map(CandidateSession::Ours).collect(),
         second_factor: factor(it.second_factor, user.second_factor_since),
+        passkeys: it.passkeys,
         fault,
         ..Candidate::default()
     }
@@ -83,9 +84,9 @@ fn candidate(it: ExportedUser) -> Candidate {
 
 fn factor(found: Option<SecondFactor>, since: Option<Moment>) -> Option<CandidateFactor> {
     let SecondFactor { totp, recovery_codes } = found?;
-    let stored = StoredSecret::from_stored(totp.secret);
-    let secret = stored.open(totp.user_id.as_str(), None).ok()?;
-    Some(CandidateFactor { secret, since, last_step: Some(totp.last_step), recovery_codes })
+    let last_step = totp.as_ref().map(|it| it.last_step);
+    let open = |it: Totp| StoredSecret::from_stored(it.secret).open(it.user_id.as_str(), None).ok();
+    Some(CandidateFactor { secret: totp.and_then(open), since, last_step, recovery_codes })
 }
 
 /// What is wrong with a user whom `vestibule export` cannot have written: the line may have been edited by hand.

@@ -7,6 +7,7 @@
 
 mod mail;
 mod maintenance;
+mod passkeys;
 mod second_factors;
 mod sessions;
 mod users;
@@ -18,10 +19,12 @@ pub(super) use mail::{
 pub use maintenance::{
     Allowance, AuditLog, Bulk, Copies, Devices, Maintenance, RecordOfImport, Tended, Throttle,
 };
+pub use passkeys::Passkeys;
+pub(super) use passkeys::{ADD_USED_CHALLENGE, USE_PASSKEY};
 pub use second_factors::SecondFactors;
 pub(super) use second_factors::{
-    ADD_SEAL, CHANGE_SECRET, DELETE_SEAL, END_OTHER_FACTORS, FORGET_BROWSERS, SECOND_STEPS_MAX,
-    USE_RECOVERY_CODE, USE_SECOND_STEP, USE_STEP,
+    ADD_SEAL, CHANGE_SECRET, DELETE_SEAL, END_MERE_SECOND_FACTORS, END_OTHER_FACTORS,
+    FORGET_BROWSERS, SECOND_STEPS_MAX, USE_RECOVERY_CODE, USE_SECOND_STEP, USE_STEP,
 };
 pub(super) use sessions::ADDRESS_OF_TOKEN;
 pub use sessions::{AccessTokens, Invitations, OneTimeTokens, Sessions};

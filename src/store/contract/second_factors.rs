@@ -47,6 +47,10 @@ pub(in crate::store) const END_OTHER_FACTORS: [&str; 6] = [
     "UPDATE access_token SET second_at = 0 WHERE user_id = ?",
 ];
 
+/// What ends with a user's second factor: passkeys that are nothing else. The statement is given the user.
+pub(in crate::store) const END_MERE_SECOND_FACTORS: &str =
+    "DELETE FROM passkey WHERE verifies_user = 0 AND user_id = ?";
+
 /// Lets the password alone be enough in no browser of a user any more.
 pub(in crate::store) const FORGET_BROWSERS: &str =
     "UPDATE device SET second_at = 0 WHERE user_id = ?";
@@ -87,20 +91,20 @@ pub trait SecondFactors: Statements {
         entry: &SessionStart,
     ) -> Result<SecondStepDone>;
 
-    /// Turns the second factor of a user on, with new recovery codes. Ends all their sessions, all sign-ins that
-    /// wait for a second factor, and forgets their devices; then starts a session in the place of `entry.replaced`,
-    /// which must be live.
+    /// Turns the second factor of a user on, with new recovery codes: it is given with an app, or without one with a
+    /// passkey that the user has already. Ends all their sessions, all sign-ins that wait for a second factor, and
+    /// forgets their devices; then starts a session in the place of `entry.replaced`, which must be live.
     fn turn_second_factor_on(
         &self,
-        totp: &Totp,
+        totp: Option<&Totp>,
         codes: &[TokenHash],
         session: &Session,
         entry: &SessionStart,
     ) -> Result<SecondFactorOn>;
 
     /// Turns the second factor of a user off, uses up its proof and queues a letter. Their sessions and access tokens
-    /// count as never having had both factors. Without a proof, as an operator
-    /// does it, all sessions of the user end as well.
+    /// count as never having had both factors, and passkeys that do not sign in alone are removed. Without a proof, as
+    /// an operator does it, all sessions of the user end as well.
     fn turn_second_factor_off(
         &self,
         user: &UserId,

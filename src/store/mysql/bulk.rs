@@ -15,13 +15,14 @@ use crate::base::email_address;
 use crate::base::token::TokenHash;
 use crate::store::import_status::{Present, standing};
 use crate::store::outcomes::Refused;
+use crate::store::passkeys::passkey_columns;
 use crate::store::progress::tell;
 use crate::store::rows::{
     Cell, FromCells, ToCells, cells, key_columns, session_columns, user_columns,
 };
 use crate::store::{
-    Bulk, ExportedUser, ImportStatus, ImportedUser, Key, KeyId, NameHash, Progress, RecordOfImport,
-    Result, SecondFactor, Session, Totp, UserId,
+    Bulk, ExportedUser, ImportStatus, ImportedUser, Key, KeyId, NameHash, Passkey, Progress,
+    RecordOfImport, Result, SecondFactor, Session, Totp, UserId,
 };
 
 /// Users who are looked up, passed on or added at once.
@@ -183,14 +184,21 @@ fn insert(tx: &mut Tx<'_>, people: &[&ImportedUser]) -> MysqlResult<()> {
                        proven_at, seen_at, is_transient, browser, address, second_at)",
         sessions,
     )?;
-    let factors = || people.iter().filter_map(|it| it.second_factor.as_ref());
-    let apps = factors().map(|it| it.totp.cells().to_vec());
+    let factors = || people.iter().filter_map(|it| Some((&it.user, it.second_factor.as_ref()?)));
+    let apps = factors().filter_map(|(_, it)| Some(it.totp.as_ref()?.cells().to_vec()));
     insert_rows(tx, "totp (user_id, secret, last_step, created_at)", apps)?;
-    let codes = factors().flat_map(|it| {
-        let (user, made) = (&it.totp.user_id, it.totp.created_at);
+    let codes = factors().flat_map(|(user, it)| {
+        let (user, made) = (&user.id, user.second_factor_since.unwrap_or(user.created_at));
         it.recovery_codes.iter().map(move |id| cells![id, user, made].to_vec())
     });
-    insert_rows(tx, "recovery_code (id, user_id, created_at)", codes)
+    insert_rows(tx, "recovery_code (id, user_id, created_at)", codes)?;
+    let passkeys = people.iter().flat_map(|it| &it.passkeys).map(|it| it.cells().to_vec());
+    insert_rows(
+        tx,
+        "passkey (id, user_id, user_handle, public_key, sign_count, rp_id, verifies_user,
+                  is_backed_up, transports, name, created_at, used_at)",
+        passkeys,
+    )
 }
 
 /// Adds rows with many rows to a statement. `table` names the table and its columns.
@@ -228,6 +236,7 @@ struct ExistingRows<'a> {
     users: HashMap<String, String>,
     keys: HashMap<String, String>,
     sessions: HashMap<[u8; 32], String>,
+    passkeys: HashMap<Vec<u8>, String>,
 }
 
 impl Present for ExistingRows<'_> {
@@ -251,6 +260,10 @@ impl Present for ExistingRows<'_> {
 
     fn owner_of_session(&self, id: &TokenHash) -> std::result::Result<Option<String>, Infallible> {
         Ok(self.sessions.get(id.as_bytes()).cloned())
+    }
+
+    fn owner_of_passkey(&self, id: &[u8]) -> std::result::Result<Option<String>, Infallible> {
+        Ok(self.passkeys.get(id).cloned())
     }
 }
 
@@ -284,6 +297,7 @@ fn known<'a>(
         users: HashMap::new(),
         keys: HashMap::new(),
         sessions: HashMap::new(),
+        passkeys: HashMap::new(),
     };
     read_names(tx, people, &mut known, now)?;
     let names = people.iter().map(|it| KeyId::username(&it.user.canonical_username));
@@ -296,6 +310,11 @@ fn known<'a>(
     let sql = "SELECT id, user_id FROM user_session WHERE id IN";
     each_of(tx, sql, sessions, &mut |(id, owner)| {
         known.sessions.insert(id, owner);
+    })?;
+    let passkeys = people.iter().flat_map(|it| &it.passkeys).map(|it| blob(&it.id));
+    let sql = concat!("SELECT ", passkey_columns!(), " FROM passkey WHERE id IN");
+    each_of(tx, sql, passkeys, &mut |it: Passkey| {
+        known.passkeys.insert(it.id, it.user_id.as_str().to_owned());
     })?;
     Ok(known)
 }
@@ -381,8 +400,13 @@ fn departures_after(
         keys: Vec::new(),
         sessions: Vec::new(),
         second_factor: None,
+        passkeys: Vec::new(),
     };
     let mut people: Vec<_> = found.into_iter().map(departure).collect();
+    for it in &mut people {
+        let has_one = it.user.second_factor_since.is_some();
+        it.second_factor = has_one.then(|| SecondFactor { totp: None, recovery_codes: Vec::new() });
+    }
     let places: HashMap<String, usize> =
         people.iter().enumerate().map(|(at, it)| (it.user.id.as_str().to_owned(), at)).collect();
     let ids = || places.keys().map(|it| it.as_str().into());
@@ -397,8 +421,9 @@ fn departures_after(
     }
     let sql = "SELECT user_id, secret, last_step, created_at FROM totp WHERE user_id IN";
     each_of(tx, sql, ids(), &mut |totp: Totp| {
-        let place = places[totp.user_id.as_str()];
-        people[place].second_factor = Some(SecondFactor { totp, recovery_codes: Vec::new() });
+        if let Some(factor) = &mut people[places[totp.user_id.as_str()]].second_factor {
+            factor.totp = Some(totp);
+        }
     })?;
     let sql = "SELECT user_id, id FROM recovery_code WHERE user_id IN";
     each_of(tx, sql, ids(), &mut |(user, id): (UserId, TokenHash)| {
@@ -406,7 +431,14 @@ fn departures_after(
             factor.recovery_codes.push(id);
         }
     })?;
+    let sql = concat!("SELECT ", passkey_columns!(), " FROM passkey WHERE user_id IN");
+    each_of(tx, sql, ids(), &mut |passkey: Passkey| {
+        people[places[passkey.user_id.as_str()]].passkeys.push(passkey);
+    })?;
     for it in &mut people {
+        it.passkeys.sort_unstable_by(|one, other| {
+            (one.created_at.millis(), &one.id).cmp(&(other.created_at.millis(), &other.id))
+        });
         if let Some(factor) = &mut it.second_factor {
             factor.recovery_codes.sort_unstable_by_key(|it| *it.as_bytes());
         }

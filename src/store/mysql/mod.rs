@@ -28,6 +28,7 @@ mod mail;
 mod maintenance;
 mod names;
 mod one_time_tokens;
+mod passkeys;
 mod schema;
 mod second_factors;
 mod sessions;

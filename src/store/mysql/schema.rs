@@ -16,7 +16,7 @@ use crate::store::{Cluster, Error, Result, newer, older};
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// The newest version of the schema, the same as that of a file.
-pub(super) const NEWEST: u32 = 13;
+pub(super) const NEWEST: u32 = 14;
 
 /// The first version that existed on this engine.
 const FIRST: u32 = 7;
@@ -30,6 +30,7 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (11, include_str!("migrations/11.sql")),
     (12, include_str!("migrations/12.sql")),
     (13, include_str!("migrations/13.sql")),
+    (14, include_str!("migrations/14.sql")),
 ];
 
 /// The version from which on the audit log names users by handles: SQL cannot compute them.

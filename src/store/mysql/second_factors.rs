@@ -1,12 +1,14 @@
 //! The statements for second factors.
 
+use super::passkeys::use_passkey;
 use super::sessions::{end_beyond, has_session, insert_session};
 use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, lock_user, mail, one_time_tokens, values};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::contract::{
-    ADD_SEAL, CHANGE_SECRET, DELETE_SEAL, EMPTY_SLOT, END_OTHER_FACTORS, FORGET_BROWSERS,
-    SECOND_STEPS_MAX, SLOTS_OF_TOKENS, USE_RECOVERY_CODE, USE_SECOND_STEP, USE_STEP, token_slot,
+    ADD_SEAL, CHANGE_SECRET, DELETE_SEAL, EMPTY_SLOT, END_MERE_SECOND_FACTORS, END_OTHER_FACTORS,
+    FORGET_BROWSERS, SECOND_STEPS_MAX, SLOTS_OF_TOKENS, USE_RECOVERY_CODE, USE_SECOND_STEP,
+    USE_STEP, token_slot,
 };
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
@@ -63,7 +65,7 @@ impl SecondFactors for Mysql {
 
     fn turn_second_factor_on(
         &self,
-        totp: &Totp,
+        totp: Option<&Totp>,
         codes: &[TokenHash],
         session: &Session,
         entry: &SessionStart,
@@ -72,13 +74,19 @@ impl SecondFactors for Mysql {
             if tx.may_be_applied && has_session(tx, &session.id)? {
                 return Ok(());
             }
-            lock_user(tx, totp.user_id.as_str())?;
+            let user = &session.user_id;
+            lock_user(tx, user.as_str())?;
             let sql = "SELECT 1 FROM user_session JOIN user ON user.id = user_session.user_id
                               AND user.epoch = user_session.epoch
                         WHERE user_session.id = ? AND user.id = ?";
-            let params = cells![entry.replaced.as_ref(), &totp.user_id];
+            let params = cells![entry.replaced.as_ref(), user];
             refuse_unless(tx.exists(sql, values(&params))?, Refused::NoUser)?;
-            put_app(tx, totp, codes)?;
+            if totp.is_none() {
+                let sql = "SELECT 1 FROM passkey WHERE user_id = ?";
+                refuse_unless(tx.exists(sql, (user.as_str(),))?, Refused::LastFactor)?;
+            }
+            let since = totp.map_or(session.created_at, |it| it.created_at);
+            put_factor(tx, (user, since), totp, codes)?;
             insert_session(tx, session, entry)
         }))
     }
@@ -104,6 +112,7 @@ impl SecondFactors for Mysql {
                 }
             }
             end_factors(tx, user)?;
+            tx.run(END_MERE_SECOND_FACTORS, (user.as_str(),))?;
             mail::insert(tx, letter)
         }))
     }
@@ -125,8 +134,8 @@ impl SecondFactors for Mysql {
             {
                 return Ok(());
             }
-            let is_on = tx.exists("SELECT 1 FROM totp WHERE user_id = ?", (user.as_str(),))?;
-            refuse_unless(is_on, Refused::NoUser)?;
+            let sql = "SELECT 1 FROM user WHERE id = ? AND second_factor_since IS NOT NULL";
+            refuse_unless(tx.exists(sql, (user.as_str(),))?, Refused::NoUser)?;
             use_proof(tx, user, proof)?;
             tx.run("DELETE FROM recovery_code WHERE user_id = ?", (user.as_str(),))?;
             insert_codes(tx, user, codes, now)?;
@@ -175,7 +184,7 @@ impl SecondFactors for Mysql {
     }
 }
 
-fn refuse_unless(is_met: bool, refused: Refused) -> MysqlResult<()> {
+pub(super) fn refuse_unless(is_met: bool, refused: Refused) -> MysqlResult<()> {
     if is_met { Ok(()) } else { Err(MysqlFault::Refused(refused)) }
 }
 
@@ -183,17 +192,24 @@ fn use_proof(tx: &mut Tx<'_>, user: &UserId, proof: &FactorProof<'_>) -> MysqlRe
     let rows = match proof {
         FactorProof::Step(step) => tx.run(USE_STEP, values(&cells![*step, user, *step]))?,
         FactorProof::RecoveryCode(id) => tx.run(USE_RECOVERY_CODE, values(&cells![id, user]))?,
-        FactorProof::NewApp(totp, codes) => return put_app(tx, totp, codes),
+        FactorProof::Passkey(it) => return use_passkey(tx, user, it),
+        FactorProof::NewApp(totp, codes) => {
+            return put_factor(tx, (user, totp.created_at), Some(totp), codes);
+        }
     };
     refuse_unless(rows > 0, Refused::UsedCode)
 }
 
-/// Sets up an app for a user who has none. Ends all their sessions and forgets their devices.
-fn put_app(tx: &mut Tx<'_>, totp: &Totp, codes: &[TokenHash]) -> MysqlResult<()> {
-    let user = &totp.user_id;
+/// Sets up the second factor of a user who has none. Ends all their sessions and forgets their devices.
+fn put_factor(
+    tx: &mut Tx<'_>,
+    (user, now): (&UserId, Moment),
+    totp: Option<&Totp>,
+    codes: &[TokenHash],
+) -> MysqlResult<()> {
     let sql =
         "UPDATE user SET second_factor_since = ? WHERE id = ? AND second_factor_since IS NULL";
-    let is_new = tx.run(sql, (totp.created_at.millis(), user.as_str()))? > 0;
+    let is_new = tx.run(sql, (now.millis(), user.as_str()))? > 0;
     refuse_unless(is_new, Refused::Duplicate)?;
     end_factors(tx, user)?;
     for sql in
@@ -201,9 +217,11 @@ fn put_app(tx: &mut Tx<'_>, totp: &Totp, codes: &[TokenHash]) -> MysqlResult<()>
     {
         tx.run(sql, (user.as_str(),))?;
     }
-    let sql = "INSERT INTO totp (user_id, secret, last_step, created_at) VALUES (?, ?, ?, ?)";
-    tx.run(sql, values(&totp.cells()))?;
-    insert_codes(tx, user, codes, totp.created_at)
+    if let Some(totp) = totp {
+        let sql = "INSERT INTO totp (user_id, secret, last_step, created_at) VALUES (?, ?, ?, ?)";
+        tx.run(sql, values(&totp.cells()))?;
+    }
+    insert_codes(tx, user, codes, now)
 }
 
 fn end_factors(tx: &mut Tx<'_>, user: &UserId) -> MysqlResult<()> {

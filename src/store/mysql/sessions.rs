@@ -16,6 +16,13 @@ use crate::store::{
 const DELETE_DEAD: &str = "DELETE user_session FROM user_session FORCE INDEX (user_session_by_user)
       WHERE user_id = ? AND idle_expires < ? AND id <> ?";
 
+/// Notes that the owner of a session was proven in it, with the latest moment that has passed, the moment and the moment
+/// again, twice, and the session.
+pub(super) const PROVE: &str =
+    "UPDATE user_session SET seen_at = IF(seen_at > ?, ?, GREATEST(seen_at, ?)),
+                             proven_at = IF(proven_at > ?, ?, GREATEST(proven_at, ?))
+      WHERE id = ?";
+
 impl Sessions for Mysql {
     fn start_session(
         &self,
@@ -69,12 +76,7 @@ impl Sessions for Mysql {
 
     fn note_reauthentication(&self, id: &TokenHash, now: Moment) -> Result<bool> {
         let (now, latest) = (now.millis(), now.latest_past().millis());
-        let met = self.write_one(
-            "UPDATE user_session SET seen_at = IF(seen_at > ?, ?, GREATEST(seen_at, ?)),
-                                     proven_at = IF(proven_at > ?, ?, GREATEST(proven_at, ?))
-              WHERE id = ?",
-            (latest, now, now, latest, now, now, blob(id.as_bytes())),
-        );
+        let met = self.write_one(PROVE, (latest, now, now, latest, now, now, blob(id.as_bytes())));
         Ok(met? > 0)
     }
 

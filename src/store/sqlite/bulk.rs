@@ -6,12 +6,13 @@ use rusqlite::{Connection, Transaction};
 
 use super::{
     Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, all, audit, exists, first, insert_key,
-    insert_session_row, insert_user, names, record, second_factors,
+    insert_session_row, insert_user, names, passkeys, record, second_factors,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::import_status::{Present, standing};
 use crate::store::outcomes::Refused;
+use crate::store::passkeys::passkey_columns;
 use crate::store::progress::tell;
 use crate::store::rows::{cells, key_columns, session_columns, user_columns};
 use crate::store::{
@@ -142,8 +143,12 @@ impl<'a> NewRows<'a> {
             insert_session_row(tx, it)?;
             tell(progress, "sessions written", at + 1);
         }
-        for it in self.users.iter().filter_map(|it| it.second_factor.as_ref()) {
-            second_factors::insert(tx, &it.totp, &it.recovery_codes)?;
+        for it in &self.users {
+            if let (Some(factor), Some(since)) = (&it.second_factor, it.user.second_factor_since) {
+                let owner = (&it.user.id, since);
+                second_factors::insert(tx, owner, factor.totp.as_ref(), &factor.recovery_codes)?;
+            }
+            it.passkeys.iter().try_for_each(|it| passkeys::insert(tx, it))?;
         }
         Ok(())
     }
@@ -188,6 +193,10 @@ impl Present for Here<'_> {
     fn owner_of_session(&self, id: &TokenHash) -> SqliteResult<Option<String>> {
         first(self.conn, "SELECT user_id FROM user_session WHERE id = ?1", &cells![id])
     }
+
+    fn owner_of_passkey(&self, id: &[u8]) -> SqliteResult<Option<String>> {
+        first(self.conn, "SELECT user_id FROM passkey WHERE id = ?1", &cells![id])
+    }
 }
 
 fn show(
@@ -213,10 +222,16 @@ fn show(
             None => Vec::new(),
         };
         let second_factor = match user.second_factor_since {
-            Some(_) => second_factors::of_user(conn, &user.id)?,
+            Some(_) => Some(second_factors::of_user(conn, &user.id)?),
             None => None,
         };
-        if !each(ExportedUser { user, attributes, keys, sessions, second_factor }) {
+        let sql = concat!(
+            "SELECT ",
+            passkey_columns!(),
+            " FROM passkey WHERE user_id = ? ORDER BY created_at, id"
+        );
+        let passkeys = all(conn, sql, &cells![&user.id])?;
+        if !each(ExportedUser { user, attributes, keys, sessions, second_factor, passkeys }) {
             break;
         }
     }

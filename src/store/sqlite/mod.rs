@@ -16,6 +16,7 @@ mod mail;
 mod maintenance;
 mod names;
 mod one_time_tokens;
+mod passkeys;
 mod place;
 mod preparation;
 mod schema;

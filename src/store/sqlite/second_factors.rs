@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Transaction};
 
+use super::passkeys::use_passkey;
 use super::sessions::{end_beyond, insert_session};
 use super::{
     Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, all, exists, mail, one_time_tokens, run,
@@ -9,8 +10,9 @@ use super::{
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::contract::{
-    ADD_SEAL, CHANGE_SECRET, DELETE_SEAL, EMPTY_SLOT, END_OTHER_FACTORS, FORGET_BROWSERS,
-    SECOND_STEPS_MAX, SLOTS_OF_TOKENS, USE_RECOVERY_CODE, USE_SECOND_STEP, USE_STEP, token_slot,
+    ADD_SEAL, CHANGE_SECRET, DELETE_SEAL, EMPTY_SLOT, END_MERE_SECOND_FACTORS, END_OTHER_FACTORS,
+    FORGET_BROWSERS, SECOND_STEPS_MAX, SLOTS_OF_TOKENS, USE_RECOVERY_CODE, USE_SECOND_STEP,
+    USE_STEP, token_slot,
 };
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
@@ -61,7 +63,7 @@ impl SecondFactors for Sqlite {
 
     fn turn_second_factor_on(
         &self,
-        totp: &Totp,
+        totp: Option<&Totp>,
         codes: &[TokenHash],
         session: &Session,
         entry: &SessionStart,
@@ -70,9 +72,15 @@ impl SecondFactors for Sqlite {
             let sql = "SELECT 1 FROM user_session JOIN user ON user.id = user_session.user_id
                               AND user.epoch = user_session.epoch
                         WHERE user_session.id = ? AND user.id = ?";
-            let is_live = exists(tx, sql, &cells![entry.replaced.as_ref(), &totp.user_id])?;
+            let user = &session.user_id;
+            let is_live = exists(tx, sql, &cells![entry.replaced.as_ref(), user])?;
             refuse_unless(is_live, Refused::NoUser)?;
-            put_app(tx, totp, codes)?;
+            if totp.is_none() {
+                let sql = "SELECT 1 FROM passkey WHERE user_id = ?";
+                refuse_unless(exists(tx, sql, &cells![user])?, Refused::LastFactor)?;
+            }
+            let since = totp.map_or(session.created_at, |it| it.created_at);
+            put_factor(tx, (user, since), totp, codes)?;
             insert_session(tx, session, entry)
         }))
     }
@@ -92,6 +100,7 @@ impl SecondFactors for Sqlite {
                 None => drop(run(tx, "DELETE FROM user_session WHERE user_id = ?", &cells![user])?),
             }
             end_factors(tx, user)?;
+            run(tx, END_MERE_SECOND_FACTORS, &cells![user])?;
             mail::insert(tx, letter)
         }))
     }
@@ -105,8 +114,8 @@ impl SecondFactors for Sqlite {
         now: Moment,
     ) -> Result<SecondFactorSet> {
         SecondFactorSet::of(self.write(WRITE_PATIENCE, |tx| {
-            let is_on = exists(tx, "SELECT 1 FROM totp WHERE user_id = ?", &cells![user])?;
-            refuse_unless(is_on, Refused::NoUser)?;
+            let sql = "SELECT 1 FROM user WHERE id = ? AND second_factor_since IS NOT NULL";
+            refuse_unless(exists(tx, sql, &cells![user])?, Refused::NoUser)?;
             use_proof(tx, user, proof)?;
             run(tx, "DELETE FROM recovery_code WHERE user_id = ?", &cells![user])?;
             insert_codes(tx, user, codes, now)?;
@@ -149,7 +158,7 @@ impl SecondFactors for Sqlite {
     }
 }
 
-fn refuse_unless(is_met: bool, refused: Refused) -> SqliteResult<()> {
+pub(super) fn refuse_unless(is_met: bool, refused: Refused) -> SqliteResult<()> {
     if is_met { Ok(()) } else { Err(SqliteFault::Refused(refused)) }
 }
 
@@ -157,17 +166,24 @@ fn use_proof(tx: &Transaction<'_>, user: &UserId, proof: &FactorProof<'_>) -> Sq
     let rows = match proof {
         FactorProof::Step(step) => run(tx, USE_STEP, &cells![*step, user, *step])?,
         FactorProof::RecoveryCode(id) => run(tx, USE_RECOVERY_CODE, &cells![id, user])?,
-        FactorProof::NewApp(totp, codes) => return put_app(tx, totp, codes),
+        FactorProof::Passkey(it) => return use_passkey(tx, user, it),
+        FactorProof::NewApp(totp, codes) => {
+            return put_factor(tx, (user, totp.created_at), Some(totp), codes);
+        }
     };
     refuse_unless(rows > 0, Refused::UsedCode)
 }
 
-/// Sets up an app for a user who has none. Ends all their sessions and forgets their devices.
-fn put_app(tx: &Transaction<'_>, totp: &Totp, codes: &[TokenHash]) -> SqliteResult<()> {
-    let user = &totp.user_id;
+/// Sets up the second factor of a user who has none. Ends all their sessions and forgets their devices.
+fn put_factor(
+    tx: &Transaction<'_>,
+    (user, now): (&UserId, Moment),
+    totp: Option<&Totp>,
+    codes: &[TokenHash],
+) -> SqliteResult<()> {
     let sql =
         "UPDATE user SET second_factor_since = ? WHERE id = ? AND second_factor_since IS NULL";
-    let is_new = run(tx, sql, &cells![totp.created_at, user])? > 0;
+    let is_new = run(tx, sql, &cells![now, user])? > 0;
     refuse_unless(is_new, Refused::Duplicate)?;
     end_factors(tx, user)?;
     for sql in
@@ -175,23 +191,30 @@ fn put_app(tx: &Transaction<'_>, totp: &Totp, codes: &[TokenHash]) -> SqliteResu
     {
         run(tx, sql, &cells![user])?;
     }
-    insert(tx, totp, codes)
+    insert(tx, (user, now), totp, codes)
 }
 
 /// Adds an app and recovery codes of a user who has none.
-pub(super) fn insert(tx: &Transaction<'_>, totp: &Totp, codes: &[TokenHash]) -> SqliteResult<()> {
-    let sql = "INSERT INTO totp (user_id, secret, last_step, created_at) VALUES (?, ?, ?, ?)";
-    run(tx, sql, &totp.cells())?;
-    insert_codes(tx, &totp.user_id, codes, totp.created_at)
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    (user, now): (&UserId, Moment),
+    totp: Option<&Totp>,
+    codes: &[TokenHash],
+) -> SqliteResult<()> {
+    if let Some(totp) = totp {
+        let sql = "INSERT INTO totp (user_id, secret, last_step, created_at) VALUES (?, ?, ?, ?)";
+        run(tx, sql, &totp.cells())?;
+    }
+    insert_codes(tx, user, codes, now)
 }
 
-/// The second factor of a user, if there is one.
-pub(super) fn of_user(conn: &Connection, user: &UserId) -> SqliteResult<Option<SecondFactor>> {
+/// The second factor of a user who has one.
+pub(super) fn of_user(conn: &Connection, user: &UserId) -> SqliteResult<SecondFactor> {
     let sql = "SELECT user_id, secret, last_step, created_at FROM totp WHERE user_id = ?";
-    let Some(totp) = all::<Totp>(conn, sql, &cells![user])?.pop() else { return Ok(None) };
+    let totp = all::<Totp>(conn, sql, &cells![user])?.pop();
     let sql = "SELECT id FROM recovery_code WHERE user_id = ? ORDER BY id";
     let recovery_codes = all(conn, sql, &cells![user])?;
-    Ok(Some(SecondFactor { totp, recovery_codes }))
+    Ok(SecondFactor { totp, recovery_codes })
 }
 
 fn end_factors(tx: &Transaction<'_>, user: &UserId) -> SqliteResult<()> {

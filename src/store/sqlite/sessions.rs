@@ -47,15 +47,7 @@ impl Sessions for Sqlite {
     }
 
     fn note_reauthentication(&self, id: &TokenHash, now: Moment) -> Result<bool> {
-        let met = self.write(WRITE_PATIENCE, |tx| {
-            run(
-                tx,
-                "UPDATE user_session SET seen_at = iif(seen_at > ?3, ?2, max(seen_at, ?2)),
-                                         proven_at = iif(proven_at > ?3, ?2, max(proven_at, ?2))
-                  WHERE id = ?1",
-                &cells![id, now, now.latest_past()],
-            )
-        });
+        let met = self.write(WRITE_PATIENCE, |tx| prove(tx, id, now));
         Ok(met? > 0)
     }
 
@@ -74,6 +66,17 @@ impl Sessions for Sqlite {
         });
         Ok(noted?)
     }
+}
+
+/// Notes that the owner of a session was proven in it.
+pub(super) fn prove(tx: &Transaction<'_>, id: &TokenHash, now: Moment) -> SqliteResult<usize> {
+    run(
+        tx,
+        "UPDATE user_session SET seen_at = iif(seen_at > ?3, ?2, max(seen_at, ?2)),
+                                 proven_at = iif(proven_at > ?3, ?2, max(proven_at, ?2))
+          WHERE id = ?1",
+        &cells![id, now, now.latest_past()],
+    )
 }
 
 fn touch(tx: &Transaction<'_>, id: &TokenHash, now: Moment) -> SqliteResult<usize> {

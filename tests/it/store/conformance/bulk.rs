@@ -27,6 +27,7 @@ fn arrivals() -> Vec<ImportedUser> {
             keys: vec![key(&name)],
             sessions: if n < 50 { vec![session(&name, [4, 5, 6])] } else { Vec::new() },
             second_factor: None,
+            passkeys: Vec::new(),
         }
     };
     (0..MANY_MORE).map(arrival).collect()

@@ -8,6 +8,7 @@ mod bulk;
 mod listings;
 mod mail;
 mod nodes;
+mod passkeys;
 mod second_factors;
 mod strain;
 
@@ -79,6 +80,16 @@ use nodes::{
     shows_a_sign_out_at_once_to_another_node,
     shows_every_record_once_to_a_reader_who_follows_while_all_nodes_add_some,
     uses_a_reset_link_once_on_whichever_node,
+};
+use passkeys::{
+    adds_a_passkey_once_in_a_live_session_of_its_owner,
+    admits_nobody_with_the_passkey_of_a_user_who_is_disabled_or_gone,
+    admits_one_of_many_who_answer_one_challenge_at_the_same_moment,
+    brings_passkeys_over_with_their_users, forgets_challenges_that_nothing_accepts_any_more,
+    keeps_the_last_thing_that_a_second_factor_is_given_with,
+    proves_the_owner_of_a_session_with_a_passkey_of_theirs,
+    renames_and_removes_passkeys_of_their_owner_alone, takes_a_passkey_for_the_second_factor,
+    turns_a_second_factor_on_with_a_passkey_and_no_app, uses_a_challenge_of_a_passkey_once,
 };
 use second_factors::{
     admits_one_of_many_who_give_one_code_at_the_same_moment,
@@ -416,6 +427,17 @@ suite! {
     sets_up_an_app_while_signing_in
     turns_a_second_factor_off_with_a_code_or_by_an_operator
     replaces_recovery_codes_and_forgets_browsers
+    adds_a_passkey_once_in_a_live_session_of_its_owner
+    uses_a_challenge_of_a_passkey_once
+    admits_one_of_many_who_answer_one_challenge_at_the_same_moment
+    admits_nobody_with_the_passkey_of_a_user_who_is_disabled_or_gone
+    proves_the_owner_of_a_session_with_a_passkey_of_theirs
+    takes_a_passkey_for_the_second_factor
+    turns_a_second_factor_on_with_a_passkey_and_no_app
+    keeps_the_last_thing_that_a_second_factor_is_given_with
+    renames_and_removes_passkeys_of_their_owner_alone
+    forgets_challenges_that_nothing_accepts_any_more
+    brings_passkeys_over_with_their_users
     knows_with_which_key_secrets_are_sealed
     writes_each_secret_in_another_form_if_it_is_as_it_was
     finds_the_name_with_which_the_one_owner_of_an_address_signs_in
@@ -555,6 +577,7 @@ fn admits_all_users_or_none_and_leaves_those_alone_who_are_here(desk: &Desk) {
         keys: vec![key(name)],
         sessions: vec![session(name, [4, 5, 6])],
         second_factor: None,
+        passkeys: Vec::new(),
     };
     let ann = ImportedUser { sessions: vec![there], ..arrival("ann", "{}") };
     let stranger = ImportedUser { user: User { id: user("ann").id, ..user("eve") }, ..ann.clone() };
@@ -1437,6 +1460,7 @@ fn admits_many_of_whom_much_is_known(desk: &Desk) {
         keys: vec![key(&format!("n{n}"))],
         sessions: Vec::new(),
         second_factor: None,
+        passkeys: Vec::new(),
     };
     let all: Vec<_> = (0..300).map(arrival).collect();
     let standings = desk.store.import_users(&all, false, TODAY, &|_| None, &mut |_, _| {}).unwrap();
@@ -2146,6 +2170,7 @@ fn admits_no_user_whose_name_is_reserved(desk: &Desk) {
         keys: vec![key(name)],
         sessions: Vec::new(),
         second_factor: None,
+        passkeys: Vec::new(),
     };
     let all = [arrival("ann"), arrival("bob")];
     let admit =
@@ -2314,6 +2339,7 @@ fn counts_what_there_is(desk: &Desk) {
         ("access_tokens", 1),
         ("resting_names", 1),
         ("second_factors", 0),
+        ("passkeys", 0),
     ];
     assert_eq!(desk.store.counts(), Ok(counts));
     assert_eq!(desk.store.probe(), Ok(()));

@@ -16,11 +16,11 @@ const fn at(millis: i64) -> Moment {
 
 const DONE: SecondStepDone = SecondStepDone::Done;
 
-fn app(name: &str) -> Totp {
+pub fn app(name: &str) -> Totp {
     Totp { user_id: user(name).id, secret: vec![7; 21], last_step: 100, created_at: at(2) }
 }
 
-fn codes() -> Vec<TokenHash> {
+pub fn codes() -> Vec<TokenHash> {
     let mut codes: Vec<_> = (0..8).map(|_| Token::random().hash()).collect();
     codes.sort_unstable_by_key(|it| *it.as_bytes());
     codes
@@ -31,7 +31,7 @@ fn epoch_of(store: &dyn Store, name: &str) -> Epoch {
 }
 
 /// A session with both factors, which is created at 5.
-fn with_both(name: &str) -> Session {
+pub fn with_both(name: &str) -> Session {
     Session { created_at: at(5), second_at: at(5), ..session(name, [60, 70, 80]) }
 }
 
@@ -42,7 +42,8 @@ fn instead_of(session: &Session) -> SessionStart {
 /// Ann with a second factor, her recovery codes, and the session in which she turned it on.
 fn with_factor(desk: &Desk) -> (Vec<TokenHash>, Session) {
     let (first, live, codes) = (with_ann(desk), with_both("ann"), codes());
-    let done = desk.store.turn_second_factor_on(&app("ann"), &codes, &live, &instead_of(&first));
+    let done =
+        desk.store.turn_second_factor_on(Some(&app("ann")), &codes, &live, &instead_of(&first));
     assert_eq!(done, Ok(SecondFactorOn::Done));
     (codes, live)
 }
@@ -59,7 +60,7 @@ fn waiting(name: &str, created_at: i64) -> OneTimeToken {
 }
 
 /// Begins a sign-in of this user at 4.
-fn begun(store: &dyn Store, name: &str) -> TokenHash {
+pub fn begun(store: &dyn Store, name: &str) -> TokenHash {
     let (token, epoch) = (waiting(name, 4), epoch_of(store, name));
     assert_eq!(store.begin_second_step(&token, epoch, None), Ok(OneTimeTokenAdded::Done));
     token.id
@@ -86,7 +87,7 @@ pub fn ends_everything_else_of_a_user_who_turns_a_second_factor_on(desk: &Desk) 
     let waits = begun(store, "ann");
     let (live, codes) = (with_both("ann"), codes());
     let entry = SessionStart { device: Some(own.clone()), ..instead_of(&first) };
-    let turn_on = || store.turn_second_factor_on(&app("ann"), &codes, &live, &entry);
+    let turn_on = || store.turn_second_factor_on(Some(&app("ann")), &codes, &live, &entry);
     assert_eq!(turn_on(), Ok(SecondFactorOn::Done));
     let left: Vec<_> = store.sessions_of(&user("ann").id).unwrap();
     assert!(left == std::slice::from_ref(&live), "her other sessions ended");
@@ -99,7 +100,7 @@ pub fn ends_everything_else_of_a_user_who_turns_a_second_factor_on(desk: &Desk) 
     assert_eq!(ann.second_factor_since, Some(at(2)));
     assert_eq!(finish(store, &waits, FactorProof::Step(101)), SecondStepDone::Gone);
     let again = SessionStart { replaced: Some(live.id), ..entry.clone() };
-    let done = store.turn_second_factor_on(&app("ann"), &codes, &with_both("ann"), &again);
+    let done = store.turn_second_factor_on(Some(&app("ann")), &codes, &with_both("ann"), &again);
     assert_eq!(done, Ok(SecondFactorOn::AlreadyOn));
 }
 
@@ -108,7 +109,7 @@ pub fn turns_no_second_factor_on_in_a_session_that_has_ended(desk: &Desk) {
     let first = with_ann(desk);
     sign_up(store, "bob", &session("bob", [60, 70, 80]));
     let turn_on = |entry: &SessionStart, name: &str| {
-        store.turn_second_factor_on(&app(name), &codes(), &with_both(name), entry)
+        store.turn_second_factor_on(Some(&app(name)), &codes(), &with_both(name), entry)
     };
     assert_eq!(turn_on(&SessionStart::default(), "ann"), Ok(SecondFactorOn::SessionEnded));
     assert_eq!(turn_on(&instead_of(&first), "bob"), Ok(SecondFactorOn::SessionEnded));
@@ -159,7 +160,7 @@ pub fn takes_the_recovery_code_of_no_other_user(desk: &Desk) {
     sign_up(store, "bob", &bobs);
     let codes = codes();
     let (live, entry) = (with_both("bob"), instead_of(&bobs));
-    store.turn_second_factor_on(&app("bob"), &codes, &live, &entry).unwrap();
+    store.turn_second_factor_on(Some(&app("bob")), &codes, &live, &entry).unwrap();
     let waits = begun(store, "ann");
     let code = FactorProof::RecoveryCode(codes[0]);
     assert_eq!(finish(store, &waits, code), SecondStepDone::UsedCode);
@@ -267,7 +268,9 @@ pub fn turns_a_second_factor_off_with_a_code_or_by_an_operator(desk: &Desk) {
     assert_eq!(off(Some(&FactorProof::Step(105))), Ok(SecondFactorSet::NotOn));
     let codes = self::codes();
     let live_again = with_both("ann");
-    store.turn_second_factor_on(&app("ann"), &codes, &live_again, &instead_of(&live)).unwrap();
+    store
+        .turn_second_factor_on(Some(&app("ann")), &codes, &live_again, &instead_of(&live))
+        .unwrap();
     assert_eq!(off(None), Ok(SecondFactorSet::Done));
     assert_eq!(store.sessions_of(&ann).unwrap().len(), 0, "an operator ends all sessions");
     assert_eq!(off(None), Ok(SecondFactorSet::NotOn));
@@ -332,7 +335,7 @@ pub fn writes_each_secret_in_another_form_if_it_is_as_it_was(desk: &Desk) {
     let bob = session("bob", [60, 70, 80]);
     sign_up(store, "bob", &bob);
     let live = with_both("bob");
-    store.turn_second_factor_on(&app("bob"), &codes(), &live, &instead_of(&bob)).unwrap();
+    store.turn_second_factor_on(Some(&app("bob")), &codes(), &live, &instead_of(&bob)).unwrap();
 
     let ids = |after: Option<&str>, limit| {
         let after = after.map(|it| user(it).id);

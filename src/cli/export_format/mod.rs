@@ -4,6 +4,8 @@
 //! the last one has the totals, so that a file that was cut short is recognised. Times are in milliseconds since
 //! 1970, as in the database; hashes of tokens are in hex.
 
+mod passkey;
+
 use serde_json::{Map, Value, json};
 
 use crate::base::clock::Moment;
@@ -91,15 +93,11 @@ pub fn person(it: &ExportedUser, secret: Option<&TotpSecret>, has_sessions: bool
         data["email_verified"] = false.into();
     }
     // Of the first second factor on, an older vestibule refuses the file rather than leave it out.
-    if let (Some(since), Some((secret, factor))) =
-        (user.second_factor_since, secret.zip(it.second_factor.as_ref()))
-    {
-        data["second_factor"] = json!({
-            "since": since.millis(),
-            "totp": secret.base32(),
-            "last_step": factor.totp.last_step,
-            "recovery_codes": factor.recovery_codes.iter().map(|it| token::hex(it.as_bytes())).collect::<Vec<_>>(),
-        });
+    if let (Some(since), Some(factor)) = (user.second_factor_since, &it.second_factor) {
+        data["second_factor"] = second_factor(since, factor, secret);
+    }
+    if !it.passkeys.is_empty() {
+        data["passkeys"] = it.passkeys.iter().map(passkey::write).collect();
     }
     if has_sessions {
         data["sessions"] = it.sessions.iter().map(session).collect();
@@ -134,6 +132,17 @@ fn is_flat(value: &Value, depth: usize) -> bool {
         Value::Object(object) => object.values().all(deeper),
         _ => true,
     }
+}
+
+fn second_factor(since: Moment, it: &SecondFactor, secret: Option<&TotpSecret>) -> Value {
+    let codes = it.recovery_codes.iter().map(|it| token::hex(it.as_bytes()));
+    let mut data = json!({ "since": since.millis(), "recovery_codes": codes.collect::<Vec<_>>() });
+    // Without an app it is given with a passkey.
+    if let Some((secret, app)) = secret.zip(it.totp.as_ref()) {
+        data["totp"] = secret.base32().into();
+        data["last_step"] = app.last_step.into();
+    }
+    data
 }
 
 fn key(it: &Key) -> Value {
@@ -232,27 +241,37 @@ fn read_person(mut fields: Fields) -> Result<ExportedUser, String> {
     let sessions = if has_sessions { fields.list("sessions")? } else { Vec::new() };
     let sessions = sessions.into_iter().map(|it| read_session(Fields::of(it)?, &id));
     let sessions = sessions.collect::<Result<_, _>>()?;
+    let passkeys =
+        if fields.0.contains_key("passkeys") { fields.list("passkeys")? } else { Vec::new() };
+    let passkeys = passkeys.into_iter().map(|it| passkey::read(Fields::of(it)?, &id));
+    let passkeys = passkeys.collect::<Result<_, _>>()?;
     fields.end()?;
-    Ok(ExportedUser { user, attributes, keys, sessions, second_factor })
+    Ok(ExportedUser { user, attributes, keys, sessions, second_factor, passkeys })
 }
 
 /// Since when there is a second factor, and what it is, with its secret in the clear.
 fn read_second_factor(mut fields: Fields, user: &UserId) -> Result<(Moment, SecondFactor), String> {
     let since = fields.moment("since")?;
-    let secret = TotpSecret::from_base32(&fields.text("totp")?)
-        .map_err(|why| format!("the secret of an app {why}"))?;
-    let totp = Totp {
-        user_id: user.clone(),
-        secret: StoredSecret::new(&secret, user.as_str(), None).as_stored().to_vec(),
-        last_step: fields.take("last_step", Value::as_i64)?,
-        created_at: since,
-    };
+    let has_app = fields.0.contains_key("totp");
+    let totp = has_app.then(|| read_app(&mut fields, user, since)).transpose()?;
     let code = |it: Value| it.as_str().and_then(unhex).map(TokenHash::from_bytes);
     let codes = fields.list("recovery_codes")?.into_iter().map(code);
     let codes: Option<Vec<_>> = codes.collect();
     let recovery_codes = codes.ok_or("the hash of a recovery code is not 64 hex digits")?;
     fields.end()?;
     Ok((since, SecondFactor { totp, recovery_codes }))
+}
+
+/// The app of a second factor, with its secret in the clear.
+fn read_app(fields: &mut Fields, user: &UserId, since: Moment) -> Result<Totp, String> {
+    let secret = TotpSecret::from_base32(&fields.text("totp")?)
+        .map_err(|why| format!("the secret of an app {why}"))?;
+    Ok(Totp {
+        user_id: user.clone(),
+        secret: StoredSecret::new(&secret, user.as_str(), None).as_stored().to_vec(),
+        last_step: fields.take("last_step", Value::as_i64)?,
+        created_at: since,
+    })
 }
 
 fn read_key(mut fields: Fields, user: &UserId) -> Result<Key, String> {
@@ -405,7 +424,15 @@ mod tests {
             second_at: Moment::NEVER,
         };
         let attributes = attributes.to_owned();
-        ExportedUser { user, attributes, keys, sessions: vec![session], second_factor: None }
+        let passkeys = Vec::new();
+        ExportedUser {
+            user,
+            attributes,
+            keys,
+            sessions: vec![session],
+            second_factor: None,
+            passkeys,
+        }
     }
 
     #[test]
