@@ -43,13 +43,19 @@ pub enum LetterKind {
     RecoveryCodeUsed,
     /// A notice: after the right password, several codes were wrong.
     PasswordKnown,
+    /// A notice: a passkey was added.
+    PasskeyAdded,
+    /// A notice: a passkey was removed, by its owner or an operator.
+    PasskeyRemoved,
+    /// A notice: a passkey was refused, as it seems to have been cloned.
+    PasskeyCloned,
     /// A notice: the account was deleted.
     AccountDeleted,
 }
 
 impl LetterKind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Reset,
         Self::Verify,
         Self::EmailAsked,
@@ -61,6 +67,9 @@ impl LetterKind {
         Self::SecondFactorOff,
         Self::RecoveryCodeUsed,
         Self::PasswordKnown,
+        Self::PasskeyAdded,
+        Self::PasskeyRemoved,
+        Self::PasskeyCloned,
         Self::AccountDeleted,
     ];
 
@@ -78,6 +87,9 @@ impl LetterKind {
             Self::SecondFactorOff => "second_factor_off",
             Self::RecoveryCodeUsed => "recovery_code_used",
             Self::PasswordKnown => "password_known",
+            Self::PasskeyAdded => "passkey_added",
+            Self::PasskeyRemoved => "passkey_removed",
+            Self::PasskeyCloned => "passkey_cloned",
             Self::AccountDeleted => "account_deleted",
         }
     }
@@ -118,8 +130,8 @@ const RESETS: Quota = Quota { gap: Duration::from_secs(5 * 60), most: 10, span: 
 /// How often one account is told of a sign-in from a browser that is not known.
 const NEW_BROWSERS: Quota = Quota { gap: Duration::ZERO, most: 10, span: DAY };
 
-/// How often one account is told that someone knows its password.
-const KNOWN_PASSWORDS: Quota = Quota { gap: Duration::ZERO, most: 1, span: DAY };
+/// How often one account is told of each thing that an attacker can cause any number of times.
+const ALARMS: Quota = Quota { gap: Duration::ZERO, most: 1, span: DAY };
 
 /// How many mailed links of one user are good at once: an earlier mail may arrive later.
 const LINKS_MAX: u32 = 3;
@@ -322,20 +334,17 @@ pub(super) fn of_new_browser(
     Ok(count_one(store, limits, &NEW_BROWSERS, &thing, now)?.then_some(letter))
 }
 
-/// Queues a notice that someone gives wrong codes after the right password, if the user has a verified address and had
-/// none today.
-pub(super) fn tell_of_known_password(
+/// Queues a notice of this kind, if the user has a verified address and had none of this kind today.
+pub(super) fn alarm(
     store: &dyn Store,
     limits: &ThrottleLimits,
-    (user, language): (&User, &str),
+    (kind, user, language): (LetterKind, &User, &str),
     place: &ClientInfo,
     now: Moment,
 ) -> Result<()> {
-    let Some(letter) = notice(LetterKind::PasswordKnown, user, language, place, now) else {
-        return Ok(());
-    };
-    let thing = format!("known-password:{}", user.id.as_str());
-    if count_one(store, limits, &KNOWN_PASSWORDS, &thing, now)? {
+    let Some(letter) = notice(kind, user, language, place, now) else { return Ok(()) };
+    let thing = format!("{}:{}", kind.as_str(), user.id.as_str());
+    if count_one(store, limits, &ALARMS, &thing, now)? {
         store.add_letters(&[letter])?;
     }
     Ok(())

@@ -10,6 +10,7 @@ use crate::auth::Authenticator;
 use crate::auth::devices::{self, DEVICE_LIFE};
 use crate::auth::mail::{self, LetterKind};
 use crate::auth::one_time_tokens;
+use crate::auth::passkeys::{self, PasskeyFailure};
 use crate::auth::sessions::{self, Started};
 use crate::auth::sign_in::{Admission, Caller, entry};
 use crate::auth::throttle::{self, Subject};
@@ -133,6 +134,8 @@ pub enum CodeFailure {
     UsedCode,
     /// It is the code of a time step that lies so many ahead, or behind if negative: a clock is wrong.
     WrongClock(i64),
+    /// It is a passkey that is refused.
+    Passkey(PasskeyFailure),
 }
 
 impl CodeFailure {
@@ -142,6 +145,7 @@ impl CodeFailure {
             Self::WrongCode => "wrong_code",
             Self::UsedCode => "used_code",
             Self::WrongClock(_) => "clock",
+            Self::Passkey(failure) => failure.reason(),
         }
     }
 }
@@ -211,6 +215,8 @@ pub fn waiting(auth: &Authenticator, token: &Token, now: Moment) -> Result<Optio
 pub enum Means {
     /// With a code of the app.
     Totp,
+    /// With a passkey.
+    Passkey,
     /// With a recovery code; so many are left.
     Recovery(usize),
     /// By setting an app up.
@@ -233,6 +239,8 @@ pub enum Finished {
 pub enum Given<'a> {
     /// A code of the user's app, or a recovery code.
     Code(GivenCode),
+    /// A browser's answer in JSON, with a passkey of the user.
+    Passkey(&'a str),
     /// The first code of an app that is set up with this secret, and the recovery codes that the user is shown
     /// afterwards.
     NewApp(&'a TotpSecret, TotpCode, &'a [RecoveryCode]),
@@ -258,9 +266,19 @@ pub fn finish(
     let known = device_of(auth, &user, caller, now)?.map(|it| it.id);
     let limits = &auth.rules.limits;
     let subject = Subject::second_factor(store, limits, &user.id, known.as_ref(), caller.address);
-    let app;
+    let (app, passkey_use);
     let hashes: Vec<_>;
     let (proof, means) = match given {
+        Given::Passkey(answer) => {
+            let whose = (&user, &token.hash());
+            match passkeys::second_factor(auth, whose, answer, caller, now)? {
+                Ok(found) => passkey_use = found,
+                Err(failure) => {
+                    return Ok(Finished::Refused(CodeFailure::Passkey(failure), user.id));
+                }
+            }
+            (FactorProof::Passkey(&passkey_use), Means::Passkey)
+        }
         Given::NewApp(..) if user.second_factor_since.is_some() => return Ok(Finished::Gone),
         Given::NewApp(secret, code, codes) => {
             app = match new_app(auth, &user.id, secret, *code, now) {
@@ -284,7 +302,8 @@ pub fn finish(
     let device = devices::of(store, &caller)?;
     let mut entry = entry(&caller, device.as_ref(), &user.id, now);
     entry.second_at = now;
-    entry.cleared = subject.cleared_by_success().filter(|_| means == Means::Totp);
+    let is_app_or_passkey = matches!(means, Means::Totp | Means::Passkey);
+    entry.cleared = subject.cleared_by_success().filter(|_| is_app_or_passkey);
     if let Some(device) = entry.device.as_mut().filter(|_| remembers && !is_transient) {
         device.second_at = now;
     }
@@ -301,7 +320,11 @@ pub fn finish(
         SecondStepDone::Gone => Finished::Gone,
         SecondStepDone::UsedCode => {
             note_failure(auth, &subject, now)?;
-            Finished::Refused(CodeFailure::UsedCode, user.id)
+            let failure = match means {
+                Means::Passkey => CodeFailure::Passkey(PasskeyFailure::Used),
+                _ => CodeFailure::UsedCode,
+            };
+            Finished::Refused(failure, user.id)
         }
     })
 }
@@ -324,7 +347,7 @@ fn tell_of_known_password(
     if store.count(&id)?.is_none_or(|it| it.failures < TOLD_AFTER) {
         return Ok(());
     }
-    mail::tell_of_known_password(store, limits, (user, language), &caller.place, now)
+    mail::alarm(store, limits, (LetterKind::PasswordKnown, user, language), &caller.place, now)
 }
 
 /// The notice of a sign-in, if there is one: of the second factor that is set up, of a recovery code that is used, or
@@ -340,8 +363,8 @@ fn letter(
     let kind = match means {
         Means::SetUp => LetterKind::SecondFactorOn,
         Means::Recovery(_) => LetterKind::RecoveryCodeUsed,
-        Means::Totp if is_known => return Ok(None),
-        Means::Totp => {
+        Means::Totp | Means::Passkey if is_known => return Ok(None),
+        Means::Totp | Means::Passkey => {
             let (store, limits) = (auth.store(), &auth.rules.limits);
             return mail::of_new_browser(store, limits, (user, language), &caller.place, now);
         }

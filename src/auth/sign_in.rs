@@ -20,6 +20,7 @@ use crate::base::clock::Moment;
 use crate::base::email_address;
 use crate::base::password::{Password, PasswordHash};
 use crate::base::token::{Token, TokenHash};
+use crate::base::webauthn::RelyingParty;
 use crate::store::{
     ClientInfo, Device, Invite, KeyId, PasswordChanged, Result, Session, SessionStart, SignedUp,
     Store, User, UserId,
@@ -38,6 +39,8 @@ pub struct Rules {
     pub reserved: Reserved,
     /// Who has to have a second factor.
     pub second_factors: SecondFactorRules,
+    /// The site as passkeys know it. `None`: none can be added or used.
+    pub passkeys: Option<RelyingParty>,
     /// What the names of new accounts are.
     pub names: NameKind,
     /// Whether users with an e-mail address have to verify it before they sign in.

@@ -91,11 +91,7 @@ impl Subject {
         // A known device is limited by its own count alone: otherwise another client behind the same
         // address could lock its owner out.
         if let Some(address) = address.filter(|_| device.is_none()) {
-            let strategy = Strategy::TokenBucket(limits.address_free, limits.address_every);
-            things.push((
-                count_id(store, &format!("address:{}", ClientPrefix::from(address))),
-                strategy,
-            ));
+            things.push(address_count(store, limits, address));
         }
         Self { things }
     }
@@ -111,6 +107,13 @@ impl Subject {
     ) -> Self {
         // No name has a colon, so this is no count of a name.
         Self::sign_in(store, limits, &second_factor_of(user), device, address)
+    }
+
+    /// An attempt with a passkey from this address. It shares the count of wrong passwords from there. Nothing is counted
+    /// if the address stands for many clients.
+    pub fn passkey(store: &dyn Store, limits: &ThrottleLimits, address: Option<IpAddr>) -> Self {
+        let thing = |it| address_count(store, limits, it);
+        Self { things: address.map(thing).into_iter().collect() }
     }
 
     /// Giving the password again in this session. It has a count of its own: guesses at the name, from
@@ -156,6 +159,16 @@ impl Subject {
     pub fn cleared_by_success(&self) -> Option<CountId> {
         self.things.iter().find(|(_, strategy)| *strategy == Strategy::Backoff).map(|(id, _)| *id)
     }
+}
+
+/// What failures from this address are counted under.
+fn address_count(
+    store: &dyn Store,
+    limits: &ThrottleLimits,
+    address: IpAddr,
+) -> (CountId, Strategy) {
+    let id = count_id(store, &format!("address:{}", ClientPrefix::from(address)));
+    (id, Strategy::TokenBucket(limits.address_free, limits.address_every))
 }
 
 /// How long to wait before the next attempt; `None` if it may be made now. One read, and no write unless

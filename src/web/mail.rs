@@ -128,6 +128,9 @@ const fn of_kind(text: &Text, kind: LetterKind) -> (&MailText, &'static str) {
         LetterKind::SecondFactorOff => (&text.second_factor_off_mail, ""),
         LetterKind::RecoveryCodeUsed => (&text.recovery_code_used_mail, ""),
         LetterKind::PasswordKnown => (&text.password_known_mail, ""),
+        LetterKind::PasskeyAdded => (&text.passkey_added_mail, ""),
+        LetterKind::PasskeyRemoved => (&text.passkey_removed_mail, ""),
+        LetterKind::PasskeyCloned => (&text.passkey_cloned_mail, ""),
         LetterKind::AccountDeleted => (&text.account_deleted_mail, ""),
     }
 }

@@ -72,8 +72,16 @@ impl ServeArgs {
         let (periods, limits) = (self.sessions.periods(), self.throttle.limits());
         let (second_factors, sealing_key) = self.second_factor.check()?;
         let log = self.log.config();
-        let rules =
-            Rules { periods, limits, rest, reserved, second_factors, names, verifies_first };
+        let rules = Rules {
+            periods,
+            limits,
+            rest,
+            reserved,
+            second_factors,
+            passkeys: None,
+            names,
+            verifies_first,
+        };
         Ok(Config {
             listen: self.network.listen,
             metrics: self.network.metrics,

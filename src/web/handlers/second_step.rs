@@ -192,6 +192,7 @@ fn admit(call: &Call<'_>, admission: &Admission, means: Means) -> Response {
     let note = |event| note_of(event, &admission.user, &admission.started.session);
     let note = match means {
         Means::Totp => note(Event::LoginOk).with("by", "password+totp"),
+        Means::Passkey => note(Event::LoginOk).with("by", "password+passkey"),
         Means::Recovery(left) => {
             let note = note(Event::LoginOk).with("by", "password+recovery");
             note.with("left", left.to_string())

@@ -185,6 +185,33 @@ pub static DE: Text = Text {
                \n\
                Wer das nicht selbst war, sollte jetzt das Passwort ändern.\n",
     },
+    passkey_added_mail: MailText {
+        subject: "Ein Passkey wurde hinzugefügt",
+        body: "Zu Ihrem Konto wurde ein Passkey hinzugefügt. Mit ihm kann man sich anmelden.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte ihn auf der Kontoseite entfernen und jetzt das\n\
+               Passwort ändern.\n",
+    },
+    passkey_removed_mail: MailText {
+        subject: "Ein Passkey wurde entfernt",
+        body: "Aus Ihrem Konto wurde ein Passkey entfernt. Mit ihm kann man sich nicht mehr\n\
+               anmelden.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte jetzt das Passwort ändern.\n",
+    },
+    passkey_cloned_mail: MailText {
+        subject: "Ein Passkey wurde abgelehnt",
+        body: "Ein Passkey Ihres Kontos wurde abgelehnt: Er hat weniger Benutzungen gezählt, als\n\
+               er sollte, also gibt es vielleicht eine Kopie von ihm.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Entfernen Sie diesen Passkey auf der Kontoseite und fügen Sie einen anderen hinzu.\n",
+    },
     account_deleted_mail: MailText {
         subject: "Das Konto wurde gelöscht",
         body: "Das Konto wurde mit allem gelöscht, was dazu gespeichert war.\n\

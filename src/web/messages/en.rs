@@ -82,6 +82,9 @@ pub struct Text {
     pub second_factor_off_mail: MailText,
     pub recovery_code_used_mail: MailText,
     pub password_known_mail: MailText,
+    pub passkey_added_mail: MailText,
+    pub passkey_removed_mail: MailText,
+    pub passkey_cloned_mail: MailText,
     pub account_deleted_mail: MailText,
 
     // The second factor.
@@ -464,6 +467,31 @@ pub static EN: Text = Text {
                {facts}\n\
                \n\
                If it was not you, change your password now.\n",
+    },
+    passkey_added_mail: MailText {
+        subject: "A passkey was added",
+        body: "A passkey was added to your account. It can be used to sign in.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, remove it on your account page and change your password now.\n",
+    },
+    passkey_removed_mail: MailText {
+        subject: "A passkey was removed",
+        body: "A passkey was removed from your account. It cannot be used to sign in any more.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, change your password now.\n",
+    },
+    passkey_cloned_mail: MailText {
+        subject: "A passkey was refused",
+        body: "A passkey of your account was refused: it has counted fewer uses than it should\n\
+               have, so there may be a copy of it.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Remove this passkey on your account page and add another one.\n",
     },
     account_deleted_mail: MailText {
         subject: "Your account was deleted",

@@ -183,6 +183,33 @@ pub static FR: Text = Text {
                \n\
                Si ce n’était pas vous, changez votre mot de passe maintenant.\n",
     },
+    passkey_added_mail: MailText {
+        subject: "Une clé d’accès a été ajoutée",
+        body: "Une clé d’accès a été ajoutée à votre compte. Elle permet de s’y connecter.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, supprimez-la sur la page de votre compte et changez votre\n\
+               mot de passe maintenant.\n",
+    },
+    passkey_removed_mail: MailText {
+        subject: "Une clé d’accès a été supprimée",
+        body: "Une clé d’accès de votre compte a été supprimée. Elle ne permet plus de s’y\n\
+               connecter.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, changez votre mot de passe maintenant.\n",
+    },
+    passkey_cloned_mail: MailText {
+        subject: "Une clé d’accès a été refusée",
+        body: "Une clé d’accès de votre compte a été refusée : elle a compté moins\n\
+               d’utilisations qu’elle ne devrait, et il en existe peut-être une copie.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Supprimez cette clé sur la page de votre compte et ajoutez-en une autre.\n",
+    },
     account_deleted_mail: MailText {
         subject: "Votre compte a été supprimé",
         body: "Votre compte a été supprimé, avec tout ce qui y était enregistré.\n\

@@ -1,3 +1,4 @@
 //! The auth layer as a library.
 
 mod library;
+mod passkeys;
