@@ -170,6 +170,14 @@ events! {
     RecoveryCodesNew = "recovery_codes_new", Notice, Always;
     /// A user let the second factor be asked for again in every browser.
     BrowsersForgotten = "browsers_forgotten", Notice, Always;
+    /// A passkey was added.
+    PasskeyAdd = "passkey_add", Notice, Always;
+    /// A passkey was removed, by its owner or by the operator.
+    PasskeyRemove = "passkey_remove", Notice, Always;
+    /// A passkey was refused; `reason` says why.
+    PasskeyFail = "passkey_fail", Notice, Limited;
+    /// A passkey was refused that has counted no more uses than before: there may be a copy of it.
+    PasskeyCloned = "passkey_cloned", Warning, Limited;
     /// A user signed out.
     Logout = "logout", Info, Always;
     /// A session, or all but one, was ended by its owner or by the operator.

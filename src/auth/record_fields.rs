@@ -164,6 +164,11 @@ impl RecordField {
             &[Event::SessionEnd],
             "how many other sessions of the user were ended",
         ),
+        Self::text(
+            "passkey",
+            &[Event::PasskeyAdd, Event::PasskeyRemove],
+            "the handle of the passkey",
+        ),
         Self::text("password", &[Event::UserAdd], "`yes` or `no`: whether the user has a password"),
         Self::text(
             "reason",
@@ -172,6 +177,8 @@ impl RecordField {
                 Event::LoginFail,
                 Event::Throttled,
                 Event::SecondFactorFail,
+                Event::PasskeyFail,
+                Event::PasskeyCloned,
                 Event::SessionEndFail,
                 Event::ReauthFail,
                 Event::PasswordChangeFail,

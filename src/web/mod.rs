@@ -56,6 +56,7 @@ use crate::web::pages::{Alert, Field, Frame, Wait};
 use crate::web::redirect::{Allowed, Target};
 use crate::web::status_messages::StatusMessage;
 
+/// The policy of pages (W3C, Content Security Policy Level 3).
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
     frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
 
@@ -528,7 +529,20 @@ fn noting_browser(mut response: Response, request: &Request) -> Response {
 /// known here, or to a program of the device, so no list of origins would do.
 fn leading_to(page: Response, next: Option<&Target>) -> Response {
     match next.and_then(Target::other_origin) {
-        Some(_) => page.with("Content-Security-Policy", POLICY.replace(" form-action 'self';", "")),
+        Some(_) => with_policy(page, |policy| policy.replace(" form-action 'self';", "")),
         None => page,
     }
+}
+
+/// Lets a page run the scripts of this site, of which there is one.
+fn running_script(page: Response) -> Response {
+    with_policy(page, |policy| format!("{policy}; script-src 'self'"))
+}
+
+/// Changes the policy of a page.
+fn with_policy(mut page: Response, change: impl FnOnce(&str) -> String) -> Response {
+    let name = "Content-Security-Policy";
+    let at = page.headers.iter().position(|(header, _)| *header == name);
+    let before = at.map_or(Cow::Borrowed(POLICY), |at| page.headers.remove(at).1);
+    page.with(name, change(&before))
 }

@@ -195,12 +195,15 @@ fn schema(shape: Shape) -> Value {
     match shape {
         Shape::Profile => object(&[("user", reference("User")), ("session", reference("Session"))]),
         Shape::CurrentSession => current_session(),
-        Shape::SignForm => object(&[
-            ("signed_in", kind("boolean")),
-            ("fields", array(&kind("string"))),
-            ("username_is", json!({ "enum": ["name", "address"] })),
-            ("password_characters_min", kind("integer")),
-        ]),
+        Shape::SignForm => {
+            let always = object(&[
+                ("signed_in", kind("boolean")),
+                ("fields", array(&kind("string"))),
+                ("username_is", json!({ "enum": ["name", "address"] })),
+                ("password_characters_min", kind("integer")),
+            ]);
+            optional(always, &[("request_options", kind("object"))])
+        }
         Shape::Admitted => admitted(),
         Shape::AdmittedByTwo => optional(admitted(), &[recovery_codes_field()]),
         Shape::SignedUp => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::auth::events::Event;
 use crate::auth::keys;
+use crate::auth::passkeys::PasskeyFailure;
 use crate::auth::password_policy::{Flaw, Policy};
 use crate::auth::second_factors::CodeFailure;
 use crate::auth::usernames::NameKind;
@@ -48,6 +49,12 @@ pub(super) enum Refusal {
     InvalidCode,
     /// The second factor is wrong, for this user.
     IncorrectCode(CodeFailure, UserId),
+    /// A passkey is refused, whose owner may be known.
+    PasskeyRefused(PasskeyFailure, Option<UserId>),
+    /// The user has as many passkeys as they may have.
+    TooManyPasskeys,
+    /// The passkey is the last thing with which the user can give their second factor.
+    LastFactor,
     /// The form that sets up an app is too old, or, if `is_forged`, was not made for this session.
     EnrolmentTooOld {
         is_forged: bool,
@@ -111,6 +118,7 @@ fn of_bad_name(form: SignForm, kind: NameKind) -> MessageKey {
 }
 
 impl Refusal {
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     fn facts(&self) -> Facts {
         use Field::{Code, Current, Days, Email, Name, Nothing, Password, Username};
         match self {
@@ -171,6 +179,17 @@ impl Refusal {
             Self::IncorrectCode(why, _) => {
                 row(400, (401, "incorrect_code"), why.reason(), Code, |t| t.incorrect_code)
             }
+            Self::PasskeyRefused(why, _) => {
+                row(400, (401, "passkey_refused"), why.reason(), Nothing, |t| t.passkey_refused)
+            }
+            Self::TooManyPasskeys => {
+                row(400, (422, "too_many_passkeys"), "too_many_passkeys", Nothing, |t| {
+                    t.too_many_passkeys
+                })
+            }
+            Self::LastFactor => {
+                row(403, (403, "last_factor"), "last_factor", Nothing, |t| t.last_factor)
+            }
             Self::EnrolmentTooOld { is_forged } => {
                 let reason = if *is_forged { "enrolment_forged" } else { "enrolment_expired" };
                 row(400, (422, "enrolment_expired"), reason, Code, |t| t.enrolment_too_old)
@@ -225,7 +244,8 @@ impl Refusal {
                 | keys::ProofFailure::Unverified(user),
             )
             | Self::Unverified(user)
-            | Self::IncorrectCode(_, user) => Some(user),
+            | Self::IncorrectCode(_, user)
+            | Self::PasskeyRefused(_, Some(user)) => Some(user),
             _ => None,
         }
     }

@@ -6,8 +6,9 @@
 
 use super::call::{Answered, Call, SignedInCall, forget_pages};
 use super::handlers::{
-    access_tokens, account, activity, assets, email, forgotten, forward_auth, health, profile,
-    reauthentication, reset_password, second_factor, second_step, session, sessions, sign_in,
+    access_tokens, account, activity, assets, email, forgotten, forward_auth, health, passkeys,
+    profile, reauthentication, reset_password, second_factor, second_step, session, sessions,
+    sign_in,
 };
 use super::openapi::{FormField, JsonResponses, Shape};
 use super::{Lane, Site};
@@ -50,10 +51,21 @@ pub(super) const ROUTES: &[Route] = &[
         .reading(Shape::Of(second_step::schema))
         .writing(
             Shape::AdmittedByTwo,
-            &[CODE, ("enrolment", false), ("pending", false), ("remember_browser", false), NEXT],
+            &[
+                ("code", false),
+                ("credential", false),
+                ("enrolment", false),
+                ("pending", false),
+                ("remember_browser", false),
+                NEXT,
+            ],
         )
         .refusing(&[401, 422, 429])
         .when_busy(second_step::show_again),
+    post("/login/passkey", "/login", Anyone(passkeys::sign_in), |t| t.sign_in_with_passkey)
+        .writing(Shape::Admitted, &[CREDENTIAL, NEXT])
+        .refusing(&[401, 429])
+        .when(passkeys::are_offered),
     button("/logout", Anyone(sign_in::show_sign_out), SignedIn(sign_in::sign_out), |t| t.sign_out)
         .hiding_cross_origin()
         .done_without_session()
@@ -98,8 +110,11 @@ pub(super) const ROUTES: &[Route] = &[
         |t| t.go_on,
     )
     .hashing(CURRENT_PASSWORD)
-    .reading(Shape::Done("proven", "boolean"))
-    .writing(Shape::Done("proven", "boolean"), &[("current_password", true), NEXT])
+    .reading(Shape::Of(reauthentication::schema))
+    .writing(
+        Shape::Done("proven", "boolean"),
+        &[("current_password", false), ("credential", false), NEXT],
+    )
     .refusing(&[429]),
     form("/account/email", SignedIn(email::show), SignedIn(email::submit), |t| t.send_link)
         .linked(|t| t.email, |t| t.see_email)
@@ -150,6 +165,23 @@ pub(super) const ROUTES: &[Route] = &[
     .writing(Shape::Done("second_factor", "boolean"), &[CODE, AGAIN])
     .refusing(&[409, 422, 429])
     .when_for(second_factor::is_for),
+    form("/account/passkeys", SignedIn(passkeys::show), SignedIn(passkeys::add), |t| t.add_passkey)
+        .linked(|t| t.passkeys, |t| t.see_passkeys)
+        .reading(Shape::Of(passkeys::schema))
+        .writing(
+            Shape::Of(passkeys::schema_of_added),
+            &[CREDENTIAL, ("name", true), ("kind", false)],
+        )
+        .refusing(&[422])
+        .when(passkeys::are_offered),
+    post("/account/passkeys/rename", "/account/passkeys", SignedIn(passkeys::rename), |t| t.rename)
+        .writing(Shape::Done("renamed", "integer"), &[("passkey", true), ("name", true)])
+        .refusing(&[404, 422])
+        .when(passkeys::are_offered),
+    post("/account/passkeys/remove", "/account/passkeys", SignedIn(passkeys::remove), |t| t.remove)
+        .writing(Shape::Done("removed", "integer"), &[("passkey", true)])
+        .refusing(&[404])
+        .when(passkeys::are_offered),
     get("/account/sessions", SignedIn(sessions::show))
         .linked(|t| t.sessions, |t| t.see_sessions)
         .reading(Shape::Sessions),
@@ -185,6 +217,7 @@ pub(super) const ROUTES: &[Route] = &[
         .linked(|t| t.activity, |t| t.see_activity)
         .reading(Shape::Of(activity::schema)),
     get("/style.css", Anyone(assets::style)),
+    get("/passkey.js", Anyone(assets::script)).when(passkeys::are_offered),
     get("/icon.svg", Anyone(assets::icon)),
     get("/logo", Anyone(assets::logo)),
     get(HEALTH, Anyone(health::report)).for_operators().reading(Shape::Of(health::report_schema)),
@@ -200,6 +233,8 @@ pub(super) const ROUTES: &[Route] = &[
 const NAME: FormField = ("username", true);
 const PASSWORD: FormField = ("password", true);
 const CODE: FormField = ("code", true);
+/// The answer of a passkey.
+const CREDENTIAL: FormField = ("credential", true);
 const NEXT: FormField = ("next", false);
 /// The password once more, where it was not given lately.
 const AGAIN: FormField = ("current_password", false);
@@ -704,6 +739,9 @@ mod tests {
     fn lets_only_users_write_except_at_the_forms_that_lead_in() {
         let takes_posts = ROUTES.iter().filter(|it| it.takes_posts() && !is_for_users(it));
         let paths: Vec<_> = takes_posts.map(|it| it.path).collect();
-        assert_eq!(paths, ["/signup", "/login", "/login/second", "/forgot", "/reset"]);
+        assert_eq!(
+            paths,
+            ["/signup", "/login", "/login/second", "/login/passkey", "/forgot", "/reset"]
+        );
     }
 }

@@ -30,10 +30,13 @@ pub(super) enum StatusMessage {
     EmailRemoved,
     SecondFactorOff,
     BrowsersForgotten,
+    PasskeyAdded,
+    PasskeyRenamed,
+    PasskeyRemoved,
 }
 
 impl StatusMessage {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 15] = [
         Self::SignedOut,
         Self::PasswordChanged,
         Self::PasswordSet,
@@ -46,6 +49,9 @@ impl StatusMessage {
         Self::EmailRemoved,
         Self::SecondFactorOff,
         Self::BrowsersForgotten,
+        Self::PasskeyAdded,
+        Self::PasskeyRenamed,
+        Self::PasskeyRemoved,
     ];
 
     /// The word in the cookie.
@@ -63,6 +69,9 @@ impl StatusMessage {
             Self::EmailRemoved => "email_removed",
             Self::SecondFactorOff => "second_factor_off",
             Self::BrowsersForgotten => "browsers_forgotten",
+            Self::PasskeyAdded => "passkey_added",
+            Self::PasskeyRenamed => "passkey_renamed",
+            Self::PasskeyRemoved => "passkey_removed",
         }
     }
 
@@ -81,6 +90,9 @@ impl StatusMessage {
             Self::EmailRemoved => text.your_email_removed,
             Self::SecondFactorOff => text.second_factor_is_off,
             Self::BrowsersForgotten => text.browsers_are_forgotten,
+            Self::PasskeyAdded => text.the_passkey_added,
+            Self::PasskeyRenamed => text.the_passkey_renamed,
+            Self::PasskeyRemoved => text.the_passkey_removed,
         }
     }
 }

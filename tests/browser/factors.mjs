@@ -77,14 +77,14 @@ async function setUp(visitor, form = formTo(HERE)) {
 }
 
 /** Signs up and turns the second factor on. */
-async function signUpWith(visitor, username) {
+export async function signUpWith(visitor, username) {
     await visitor.signUp(username);
     await visitor.open(HERE);
     return setUp(visitor);
 }
 
 /** Signs out, and gives the password again. */
-async function giveThePassword(visitor, username) {
+export async function giveThePassword(visitor, username) {
     await visitor.open("/");
     await visitor.click(`${formTo("/logout")} button`);
     await visitor.open("/login");

@@ -20,9 +20,9 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 const WIDTHS = [[320, 640], [390, 844], [768, 1024], [1280, 900]];
 const LANGUAGES = [["en", "en-GB,en;q=0.9"], ["de", "de-AT,de;q=0.9,en;q=0.5"], ["fr", "fr-CH,fr;q=0.9,en;q=0.5"]].slice(0, prefix ? 1 : 3);
 /** Addresses in the document that answer with no page. */
-const NO_PAGES = ["/healthz", "/session", "/whoami", "/style.css", "/icon.svg", "/logo", "/.well-known/change-password"];
+const NO_PAGES = ["/healthz", "/session", "/whoami", "/style.css", "/passkey.js", "/icon.svg", "/logo", "/.well-known/change-password"];
 /** Pages for users whose states are listed one by one below; any other is opened by a new user and by one with a long history. */
-const SEVERAL_STATES = ["/account", "/account/email", "/account/prove", "/account/second-factor", "/account/sessions", "/account/tokens"];
+const SEVERAL_STATES = ["/account", "/account/email", "/account/passkeys", "/account/prove", "/account/second-factor", "/account/sessions", "/account/tokens"];
 const DOCUMENT = readFileSync(new URL("../../docs/http.md", import.meta.url), "utf8");
 
 const weights = [];

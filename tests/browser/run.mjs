@@ -9,6 +9,7 @@ import * as flows from "./flows.mjs";
 import * as looks from "./looks.mjs";
 import * as managers from "./managers.mjs";
 import * as pages from "./pages.mjs";
+import * as passkeys from "./passkeys.mjs";
 import { browse, cleanUp, prefix } from "./site.mjs";
 
 const LONGEST = 120_000;
@@ -16,7 +17,7 @@ const LONGEST = 120_000;
 const began = Date.now();
 const browser = await browse();
 const checks = [];
-for (const part of [pages, looks, flows, factors, managers]) {
+for (const part of [pages, looks, flows, factors, passkeys, managers]) {
     await part.register((name, body) => checks.push({ name, body }), browser);
 }
 const wanted = checks.filter(({ name }) => name.includes(process.argv[2] ?? ""));

@@ -41,11 +41,17 @@ export function serve(...flags) {
 }
 
 /** Serves with these flags and an origin, which names the port: that is chosen before, and may be another's by then. */
-export async function serveNamed(...flags) {
+export const serveNamed = (...flags) => serveAs("127.0.0.1", flags);
+
+/** As `serveNamed`, by the one name for which browsers make passkeys without TLS. */
+export const serveLocalhost = (...flags) => serveAs("localhost", flags);
+
+async function serveAs(host, flags) {
     for (let tries = 1; ; tries += 1) {
-        const address = `127.0.0.1:${await freePort()}`;
+        const port = await freePort();
+        const url = `http://${host}:${port}${prefix}`;
         try {
-            return await start(address, ["--origin", `http://${address}${prefix}`, ...FREELY, ...flags]);
+            return await start(`127.0.0.1:${port}`, ["--origin", url, ...FREELY, ...flags], host);
         } catch (error) {
             if (tries === 5 || !/address.*in use/i.test(error.message)) throw error;
         }
@@ -107,7 +113,7 @@ export async function serveElsewhere(answer, host = "127.0.0.1") {
     return { url: `http://${host}:${server.address().port}` };
 }
 
-async function start(address, flags) {
+async function start(address, flags, host) {
     const database = join(work, `${running.length}.db`);
     const server = spawn(
         binary,
@@ -121,7 +127,8 @@ async function start(address, flags) {
             site.log += text;
             const address = /ev=listening address=(\S+)/.exec(site.log);
             if (address) {
-                site.url = `http://${address[1]}${prefix}`;
+                const port = address[1].split(":").at(-1);
+                site.url = `http://${host ? `${host}:${port}` : address[1]}${prefix}`;
                 found();
             }
         });

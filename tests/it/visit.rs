@@ -8,10 +8,12 @@ use base64ct::{Base64, Encoding};
 use tempfile::TempDir;
 use vestibule::auth::events::Audited;
 use vestibule::auth::record_fields::RecordField;
+use vestibule::auth::sign_in::Rules;
 use vestibule::base::clock::Moment;
 use vestibule::base::log_fields;
 use vestibule::base::origin::{Domain, Origin};
 use vestibule::base::password::{Cost, Hasher};
+use vestibule::base::webauthn::RelyingParty;
 use vestibule::store::{Error, Patience, Record, Store};
 use vestibule::web::cross_origin::Rule;
 use vestibule::web::http::{Method, Note, Request, Response};
@@ -234,8 +236,21 @@ pub fn of_example() -> Settings {
     Settings {
         rule: Rule { own: Origin::parse("https://auth.example.com"), ..Rule::default() },
         cookie_domain: Domain::parse("example.com"),
+        rules: with_passkeys(),
         ..Settings::default()
     }
+}
+
+/// The rules of a site at `https://auth.example.com`, where passkeys work.
+pub fn with_passkeys() -> Rules {
+    let origin = Origin::parse("https://auth.example.com").unwrap();
+    let id = origin.host().to_owned();
+    Rules { passkeys: Some(RelyingParty { origin, id }), ..Rules::default() }
+}
+
+/// A site that has every page, and no origin.
+pub fn of_every_page() -> Settings {
+    Settings { basic_auth: true, has_mail: true, rules: with_passkeys(), ..Settings::default() }
 }
 
 /// What `Authorization` says of this name and password.

@@ -19,7 +19,7 @@ use client_data::ClientData;
 
 pub use challenge::{ChallengeId, ChallengeRule, write_challenge};
 pub use public_key::PasskeyKey;
-pub use response::{AuthenticationResponse, CREDENTIAL_ID_BYTES_MAX, RegistrationResponse};
+pub use response::{AuthenticationResponse, CREDENTIAL_ID_BYTES_MAX, RegistrationResponse, encode};
 
 /// The site, as browsers and passkeys know it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -95,6 +95,11 @@ fn parts(text: &str) -> Result<(Vec<u8>, Map<String, Value>), ResponseFlaw> {
     Ok((id, response))
 }
 
+/// Bytes as they stand in the JSON of WebAuthn: in base64url without padding.
+pub fn encode(bytes: &[u8]) -> String {
+    BASE64URL_NOPAD.encode(bytes)
+}
+
 fn bytes(members: &Map<String, Value>, name: &str) -> Result<Vec<u8>, ResponseFlaw> {
     let text = members.get(name).and_then(Value::as_str).ok_or(ResponseFlaw::Shape)?;
     BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| ResponseFlaw::Shape)

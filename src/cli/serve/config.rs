@@ -78,7 +78,7 @@ impl ServeArgs {
             rest,
             reserved,
             second_factors,
-            passkeys: None,
+            passkeys: self.passkeys.check(own)?,
             names,
             verifies_first,
         };
@@ -339,7 +339,7 @@ mod tests {
                 "--basic-auth",
             ]),
             "origin=https://auth.example.com basic_auth=true cookie_domain=none trusted_proxy=127.0.0.1/32 \
-             signup=open password_policy=standard active=2d"
+             signup=open password_policy=standard passkeys=auth.example.com active=2d"
         );
     }
 

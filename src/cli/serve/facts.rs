@@ -63,6 +63,7 @@ pub(super) fn facts(web: &Settings) -> Vec<(&'static str, String)> {
         ("second_factor", second.demand.as_str().to_owned()),
         ("second_factor_groups", list(second.groups.iter().map(str::to_owned).collect())),
         ("second_factor_remember", written(second.remember)),
+        ("passkeys", rules.passkeys.as_ref().map_or("none".to_owned(), |it| it.id.clone())),
         ("sealing_key", web.sealing_key.as_ref().map_or("none".to_owned(), SealingKey::handle)),
         ("mail", web.has_mail.to_string()),
         (NOTICES, if web.has_notices { "on" } else { "off" }.to_owned()),

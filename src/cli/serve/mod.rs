@@ -14,6 +14,7 @@ pub(super) mod mail;
 mod names;
 mod own_css;
 pub(super) mod parse;
+mod passkeys;
 mod reach;
 mod second_factor;
 mod warnings;
@@ -40,6 +41,7 @@ use self::parse::{
     alias, base_url, connections, count, domain, head_bytes, listen, mode, named_app, network,
     number, origin, period, policy, remember, signup,
 };
+use self::passkeys::PasskeyArgs;
 use self::reach::Reach;
 use self::second_factor::SecondFactorArgs;
 use self::warnings::ConfigWarning;
@@ -80,7 +82,7 @@ pub(in crate::cli) const DATABASE: &str = "Database";
 const ORIGIN: &str = "Origin";
 const APPS: &str = "Apps behind the sign-in";
 const ACCOUNTS: &str = "Accounts";
-const SECOND_FACTOR: &str = "Second factor";
+const SECOND_FACTOR: &str = "Second factor and passkeys";
 const SESSIONS: &str = "Sessions";
 const GUESSING: &str = "Throttling and audit log";
 #[cfg(feature = "mail")]
@@ -110,6 +112,9 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     second_factor: SecondFactorArgs,
+
+    #[command(flatten)]
+    passkeys: PasskeyArgs,
 
     #[command(flatten)]
     sessions: PeriodArgs,

@@ -1,4 +1,4 @@
-//! Stylesheet, icon and logo, which are the same for every client.
+//! Stylesheet, script, icon and logo, which are the same for every client.
 
 use std::borrow::Cow;
 
@@ -17,6 +17,11 @@ pub(in crate::web) fn style(call: &Call<'_>) -> Answered {
 
 pub(in crate::web) fn icon(_: &Call<'_>) -> Answered {
     Ok(file("image/svg+xml", pages::ICON.as_bytes()))
+}
+
+/// The one script, without its comments and without the white space that is there for readers.
+pub(in crate::web) fn script(_: &Call<'_>) -> Answered {
+    Ok(file("text/javascript; charset=utf-8", pages::passkeys::script_text().into_bytes()))
 }
 
 pub(in crate::web) fn logo(call: &Call<'_>) -> Answered {

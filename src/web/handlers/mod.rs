@@ -11,6 +11,7 @@ pub(super) mod enrolments;
 pub(super) mod forgotten;
 pub(super) mod forward_auth;
 pub(super) mod health;
+pub(super) mod passkeys;
 pub(super) mod profile;
 pub(super) mod reauthentication;
 pub(super) mod reset_password;

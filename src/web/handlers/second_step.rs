@@ -5,9 +5,12 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::enrolments::{self, SetUp, show_codes};
-use super::sign_in::{SignForm, admitted, caller, with_session};
+use super::passkeys;
+use super::sign_in::{SignForm, admitted, caller, noting_user, with_session};
 use crate::auth::events::Event;
-use crate::auth::second_factors::{self, Finished, Given, GivenCode, Means, SecondStep, Waiting};
+use crate::auth::second_factors::{
+    self, CodeFailure, Finished, Given, GivenCode, Means, SecondStep, Waiting,
+};
 use crate::auth::sign_in::Admission;
 use crate::base::recovery_code::RecoveryCode;
 use crate::base::token::Token;
@@ -21,7 +24,7 @@ use crate::web::pages::enrolments::SetUpForm;
 use crate::web::pages::second_factor::{self as pages, CodeForm};
 use crate::web::redirect::{self, Target};
 use crate::web::refusals::Refusal;
-use crate::web::{json, leading_to};
+use crate::web::{json, leading_to, running_script};
 
 const HERE: &str = "/login/second";
 
@@ -47,7 +50,8 @@ pub(super) fn ask(call: &Call<'_>, step: &SecondStep, note: Note) -> Answered {
                 let set_up = SetUp::new(call, &step.token.hash());
                 data["set_up"] = set_up.json(call, &step.user.username);
             }
-            data["factors"] = factors(step.user.second_factor_since.is_none());
+            let options = passkeys::options_at_second_step(call, &step.user.id, &step.token)?;
+            put_factors(&mut data, step.user.second_factor_since.is_none(), options);
             data["expires_at"] = expires_at.rfc3339().into();
             Response::json(401, &data)
         }
@@ -69,13 +73,22 @@ pub(in crate::web) fn schema_of_pending(error: Value) -> Value {
         ("factors", array(&kind("string"))),
         ("expires_at", moment()),
         ("set_up", object(&enrolments::fields())),
+        ("request_options", kind("object")),
     ];
     optional(error, &fields)
 }
 
-/// What a user can give, for scripts: nothing before an app is set up.
-fn factors(sets_up: bool) -> Value {
-    if sets_up { json!([]) } else { json!(["totp", "recovery_code"]) }
+/// Adds what a user can give, for scripts: nothing before an app is set up. `options`: what a browser is asked for to
+/// give a passkey.
+fn put_factors(data: &mut Value, sets_up: bool, options: Option<Value>) {
+    data["factors"] = match (sets_up, &options) {
+        (true, _) => json!([]),
+        (false, None) => json!(["totp", "recovery_code"]),
+        (false, Some(_)) => json!(["totp", "recovery_code", "passkey"]),
+    };
+    if let Some(options) = options.filter(|_| !sets_up) {
+        data["request_options"] = options;
+    }
 }
 
 pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
@@ -87,11 +100,13 @@ pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
             let fields = set_up.as_ref().map(|it| it.json(call, username));
             let mut data = fields.unwrap_or_else(|| json!({}));
             data["username"] = username.into();
-            data["factors"] = factors(set_up.is_some());
+            put_factors(&mut data, set_up.is_some(), options(call, &waiting.user, &token)?);
             Response::json(200, &data)
         }
         (Wants::Html | Wants::Text, Some(set_up)) => set_up_page(call, set_up, username, 200, None),
-        (Wants::Html | Wants::Text, None) => page(call, 200, None),
+        (Wants::Html | Wants::Text, None) => {
+            page(call, 200, options(call, &waiting.user, &token)?, None)
+        }
     })
 }
 
@@ -111,7 +126,7 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
 /// The form of a request that was not processed.
 pub(in crate::web) fn show_again(call: &Call<'_>, status: u16, alert: Alert) -> Response {
     if call.field("enrolment").is_none() {
-        return page(call, status, Some(alert));
+        return page(call, status, None, Some(alert));
     }
     let pending = pending(call);
     enrolments::form_again(call, &set_up_form(call, pending.as_deref(), Some(alert)), status)
@@ -120,20 +135,36 @@ pub(in crate::web) fn show_again(call: &Call<'_>, status: u16, alert: Alert) -> 
 fn finish(call: &Call<'_>, token: &Token) -> Answered {
     let auth = &call.site.auth;
     match second_factors::waiting(auth, token, call.now)? {
-        Some(waiting) if waiting.sets_up() => return set_up(call, token, &waiting.user),
-        Some(_) => {}
-        None => return Ok(gone(call)),
+        Some(waiting) if waiting.sets_up() => set_up(call, token, &waiting.user),
+        Some(waiting) => try_factor(call, token, &waiting.user),
+        None => Ok(gone(call)),
     }
+}
+
+/// Tries the code, or the answer of a passkey, that a request gives.
+fn try_factor(call: &Call<'_>, token: &Token, user: &User) -> Answered {
+    let refuse = |refusal: &Refusal| refuse(call, refusal, (user, token));
+    let answer = call.field("credential").filter(|it| !it.is_empty());
     let typed = call.field("code").unwrap_or_default();
-    let Some(code) = GivenCode::read(&typed) else { return refuse(call, &Refusal::InvalidCode) };
-    Ok(match give(call, token, &Given::Code(code))? {
-        Finished::Admitted(admission, means) => admit(call, &admission, means),
-        Finished::Refused(failure, user) => {
-            return refuse(call, &Refusal::IncorrectCode(failure, user));
+    let given = match (&answer, GivenCode::read(&typed)) {
+        (Some(answer), _) => Given::Passkey(answer),
+        (None, Some(code)) => Given::Code(code),
+        (None, None) => return refuse(&Refusal::InvalidCode),
+    };
+    match give(call, token, &given)? {
+        Finished::Admitted(admission, means) => Ok(admit(call, &admission, means)),
+        Finished::Refused(CodeFailure::Passkey(failure), user) => {
+            refuse(&Refusal::PasskeyRefused(failure, Some(user)))
         }
-        Finished::Wait(wait, _) => return refuse(call, &Refusal::TooManyAttempts(wait)),
-        Finished::Gone => gone(call),
-    })
+        Finished::Refused(failure, user) => refuse(&Refusal::IncorrectCode(failure, user)),
+        Finished::Wait(wait, _) => refuse(&Refusal::TooManyAttempts(wait)),
+        Finished::Gone => Ok(gone(call)),
+    }
+}
+
+/// What the browser is asked for to give a passkey. `None`: the user has none that works here.
+fn options(call: &Call<'_>, user: &User, token: &Token) -> Result<Option<Value>, Error> {
+    passkeys::options_at_second_step(call, &user.id, token)
 }
 
 fn give(call: &Call<'_>, token: &Token, given: &Given<'_>) -> Result<Finished, Error> {
@@ -244,14 +275,15 @@ fn gone(call: &Call<'_>) -> Response {
     }
 }
 
-fn refuse(call: &Call<'_>, refusal: &Refusal) -> Answered {
-    let response = refusal.response(call, |status, alert| Ok(page(call, status, Some(alert))))?;
-    Ok(noting(refusal, response))
+fn refuse(call: &Call<'_>, refusal: &Refusal, (user, token): (&User, &Token)) -> Answered {
+    let draw = |status, alert| Ok(page(call, status, options(call, user, token)?, Some(alert)));
+    Ok(noting(refusal, refusal.response(call, draw)?))
 }
 
 fn noting(refusal: &Refusal, response: Response) -> Response {
-    let note = Note::of(refusal.event(Event::SecondFactorFail)).because(refusal.reason());
-    response.noting(super::sign_in::noting_user(refusal.noting_clock(note), refusal.user()))
+    let event = passkeys::event_of_refusal(refusal, Event::SecondFactorFail);
+    let note = refusal.noting_clock(Note::of(event).because(refusal.reason()));
+    response.noting(noting_user(note, refusal.user()))
 }
 
 fn set_up_page(
@@ -279,7 +311,8 @@ fn remember(call: &Call<'_>) -> (bool, bool) {
     (can_remember, call.field("remember_browser").is_some())
 }
 
-fn page(call: &Call<'_>, status: u16, refusal: Option<Alert>) -> Response {
+fn page(call: &Call<'_>, status: u16, options: Option<Value>, refusal: Option<Alert>) -> Response {
+    let passkey = options.map(|it| it.to_string());
     let (next, pending) = (call.next(), pending(call));
     let (can_remember, remembers) = remember(call);
     let form = CodeForm {
@@ -288,8 +321,11 @@ fn page(call: &Call<'_>, status: u16, refusal: Option<Alert>) -> Response {
         remembers,
         pending: pending.as_deref(),
         next: next.as_ref(),
+        passkey: passkey.as_deref(),
         refusal,
     };
+    let page = call.page(status, |frame| pages::code(frame, &form));
+    let page = if passkey.is_some() { running_script(page) } else { page };
     // The response to the form redirects there.
-    leading_to(call.page(status, |frame| pages::code(frame, &form)), next.as_ref())
+    leading_to(page, next.as_ref())
 }

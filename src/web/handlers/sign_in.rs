@@ -24,6 +24,7 @@ use crate::base::token::{Token, TokenHash};
 use crate::store::{Error, Invite, User, UserId};
 use crate::web::call::{Answered, Call, Credential, SignedInCall, note_of};
 use crate::web::handlers::forward_auth::portal_target;
+use crate::web::handlers::passkeys;
 use crate::web::handlers::second_step;
 use crate::web::http::{Cookie, Form, Method, Note, Response, Wants};
 use crate::web::pages::{self, Alert, EmailInput, Filled, Remember};
@@ -31,7 +32,7 @@ use crate::web::redirect::{self, Target};
 use crate::web::refusals::Refusal;
 use crate::web::settings::SignUpEmail;
 use crate::web::status_messages::StatusMessage;
-use crate::web::{client_ip, json, leading_to};
+use crate::web::{client_ip, json, leading_to, running_script};
 
 /// How long after a sign-up the same form may arrive again by a double click.
 const REPEATED: Duration = Duration::from_secs(10);
@@ -135,7 +136,12 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
             };
             let is_signed_in = requester.resumed.is_some();
             let names = call.site.settings.rules.names;
-            let data = json::form(is_signed_in, fields(form, call), names, shortest);
+            let mut data = json::form(is_signed_in, fields(form, call), names, shortest);
+            if let Some(options) =
+                passkeys::options_at_sign_in(call).filter(|_| form == SignForm::SignIn)
+            {
+                data["request_options"] = options;
+            }
             Response::json(200, &data)
         }
         Some(_) => lead_on(call, next.as_ref(), "/"),
@@ -143,7 +149,9 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
         None => {
             let invite = call.field("invite");
             let verify = verification(call);
+            let passkey = passkey_options(form, call);
             let filled = Filled {
+                passkey: passkey.as_deref(),
                 next: next.as_ref(),
                 invite: invite.as_deref(),
                 verify: verify.as_ref().map(Token::reveal),
@@ -528,7 +536,9 @@ fn show_again(form: SignForm, call: &Call<'_>, status: u16, alert: Alert) -> Res
     let verify = verification(call);
     let username = call.field("username").unwrap_or_default();
     let email = call.field("email").unwrap_or_default();
+    let passkey = passkey_options(form, call);
     let filled = Filled {
+        passkey: passkey.as_deref(),
         username: &username,
         refusal: Some(alert),
         next: next.as_ref(),
@@ -595,10 +605,17 @@ fn page(
     remember: Remember,
 ) -> Response {
     let advice = call.site.advice_on(Flaw::TooShort);
-    call.page(status, |frame| match form {
+    let page = call.page(status, |frame| match form {
         SignForm::SignUp => pages::sign_up(frame, filled, advice),
         SignForm::SignIn => pages::sign_in(frame, filled, remember),
-    })
+    });
+    if filled.passkey.is_some() { running_script(page) } else { page }
+}
+
+/// What the browser is asked for on the sign-in page, as JSON. `None`: no passkey works here.
+fn passkey_options(form: SignForm, call: &Call<'_>) -> Option<String> {
+    let is_asked = form == SignForm::SignIn && call.wants() == Wants::Html;
+    is_asked.then(|| passkeys::options_at_sign_in(call)).flatten().map(|it| it.to_string())
 }
 
 fn not_invited(call: &Call<'_>, refusal: &Refusal) -> Response {
@@ -640,6 +657,6 @@ fn lead_on(call: &Call<'_>, next: Option<&Target>, otherwise: &str) -> Response 
 
 /// Whether the user left "Stay signed in" unticked. A script that sends neither of the fields stays signed
 /// in.
-fn is_transient(form: Form<'_>) -> bool {
+pub(super) fn is_transient(form: Form<'_>) -> bool {
     form.field("remember_asked").is_some() && form.field("remember").is_none()
 }

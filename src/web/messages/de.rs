@@ -187,16 +187,16 @@ pub static DE: Text = Text {
     },
     passkey_added_mail: MailText {
         subject: "Ein Passkey wurde hinzugefügt",
-        body: "Zu Ihrem Konto wurde ein Passkey hinzugefügt. Mit ihm kann man sich anmelden.\n\
+        body: "Zu diesem Konto wurde ein Passkey hinzugefügt. Mit ihm kann man sich anmelden.\n\
                \n\
                {facts}\n\
                \n\
-               Wer das nicht selbst war, sollte ihn auf der Kontoseite entfernen und jetzt das\n\
-               Passwort ändern.\n",
+               Wer das nicht selbst war, sollte ihn auf der Kontoseite entfernen und jetzt\n\
+               das Passwort ändern.\n",
     },
     passkey_removed_mail: MailText {
         subject: "Ein Passkey wurde entfernt",
-        body: "Aus Ihrem Konto wurde ein Passkey entfernt. Mit ihm kann man sich nicht mehr\n\
+        body: "Aus diesem Konto wurde ein Passkey entfernt. Mit ihm kann man sich nicht mehr\n\
                anmelden.\n\
                \n\
                {facts}\n\
@@ -205,12 +205,13 @@ pub static DE: Text = Text {
     },
     passkey_cloned_mail: MailText {
         subject: "Ein Passkey wurde abgelehnt",
-        body: "Ein Passkey Ihres Kontos wurde abgelehnt: Er hat weniger Benutzungen gezählt, als\n\
-               er sollte, also gibt es vielleicht eine Kopie von ihm.\n\
+        body: "Ein Passkey dieses Kontos wurde abgelehnt: Er hat weniger Benutzungen gezählt,\n\
+               als er sollte, also gibt es vielleicht eine Kopie von ihm.\n\
                \n\
                {facts}\n\
                \n\
-               Entfernen Sie diesen Passkey auf der Kontoseite und fügen Sie einen anderen hinzu.\n",
+               Am besten jetzt diesen Passkey auf der Kontoseite entfernen und einen anderen\n\
+               hinzufügen.\n",
     },
     account_deleted_mail: MailText {
         subject: "Das Konto wurde gelöscht",
@@ -249,6 +250,30 @@ pub static DE: Text = Text {
     remembered_browsers: "Gemerkte Browser",
     forget_browsers: "In jedem Browser nach einem Code fragen",
     turn_off: "Ausschalten",
+
+    passkey: "Passkey",
+    passkeys: "Passkeys",
+    see_passkeys: "Mit Telefon, Computer oder Sicherheitsschlüssel anmelden",
+    sign_in_with_passkey: "Mit einem Passkey anmelden",
+    use_passkey: "Passkey benutzen",
+    passkeys_advice: "Ein Passkey liegt in einem Telefon, einem Computer, einem Passwort-Manager oder einem Sicherheitsschlüssel; mit ihm meldet man sich ohne Passwort an.",
+    passkeys_need_script: "Um einen Passkey hinzuzufügen, muss ein Skript laufen, und dieser Browser lässt es nicht zu.",
+    add_passkey: "Passkey hinzufügen",
+    second_factor_only: "Nur zweiter Faktor",
+    second_factor_only_advice: "Für einen Sicherheitsschlüssel ohne PIN und Fingerabdruck: Er wird nach dem Passwort benutzt, solange der zweite Faktor eingeschaltet ist.",
+    add_second_factor_only: "Sicherheitsschlüssel hinzufügen",
+    signs_in_alone: "Meldet ohne Passwort an",
+    added_at: "Hinzugefügt ",
+    new_name: "Neue Bezeichnung",
+    rename: "Umbenennen",
+    remove: "Entfernen",
+    the_passkey_added: "Der Passkey ist hinzugefügt.",
+    the_passkey_renamed: "Der Passkey ist umbenannt.",
+    the_passkey_removed: "Der Passkey ist entfernt.",
+    passkey_added: "Passkey hinzugefügt",
+    passkey_removed: "Passkey entfernt",
+    passkey_not_accepted: "Passkey nicht angenommen",
+    made_for: Template("Gilt für ", ""),
 
     unknown_browser: "Unbekannter Browser",
     on_system: " unter ",
@@ -420,6 +445,23 @@ pub static DE: Text = Text {
         "Ein zweiter Faktor ist hier Pflicht",
         "Er lässt sich nicht ausschalten.",
     ),
+    passkey_failed: told(
+        "Es wurde kein Passkey benutzt",
+        "Bitte noch einmal versuchen oder anders anmelden.",
+    ),
+    passkey_refused: told(
+        "Passkey nicht angenommen",
+        "Bitte noch einmal versuchen oder anders anmelden.",
+    ),
+    too_many_passkeys: told(
+        "Zu viele Passkeys",
+        "Bitte einen entfernen, der nicht mehr gebraucht wird.",
+    ),
+    last_factor: told(
+        "Das ist der letzte zweite Faktor",
+        "Bitte zuerst den zweiten Faktor ausschalten oder einen anderen hinzufügen.",
+    ),
+    no_passkey: told("Passkey nicht gefunden", "Vielleicht ist er schon entfernt."),
     bad_token_name: told(
         "Ungültige Bezeichnung",
         "1 bis 60 Zeichen, an denen das Token wiederzuerkennen ist.",

@@ -116,6 +116,31 @@ pub struct Text {
     pub forget_browsers: &'static str,
     pub turn_off: &'static str,
 
+    // Passkeys.
+    pub passkey: &'static str,
+    pub passkeys: &'static str,
+    pub see_passkeys: &'static str,
+    pub sign_in_with_passkey: &'static str,
+    pub use_passkey: &'static str,
+    pub passkeys_advice: &'static str,
+    pub passkeys_need_script: &'static str,
+    pub add_passkey: &'static str,
+    pub second_factor_only: &'static str,
+    pub second_factor_only_advice: &'static str,
+    pub add_second_factor_only: &'static str,
+    pub signs_in_alone: &'static str,
+    pub added_at: &'static str,
+    pub new_name: &'static str,
+    pub rename: &'static str,
+    pub remove: &'static str,
+    pub the_passkey_added: &'static str,
+    pub the_passkey_renamed: &'static str,
+    pub the_passkey_removed: &'static str,
+    pub passkey_added: &'static str,
+    pub passkey_removed: &'static str,
+    pub passkey_not_accepted: &'static str,
+    pub made_for: Template,
+
     // Sessions.
     pub unknown_browser: &'static str,
     pub on_system: &'static str,
@@ -259,6 +284,11 @@ pub struct Text {
     pub second_factor_on: Message,
     pub second_factor_off: Message,
     pub second_factor_needed: Message,
+    pub passkey_failed: Message,
+    pub passkey_refused: Message,
+    pub too_many_passkeys: Message,
+    pub last_factor: Message,
+    pub no_passkey: Message,
     pub bad_token_name: Message,
     pub bad_token_life: Message,
     pub too_many_tokens: Message,
@@ -474,11 +504,13 @@ pub static EN: Text = Text {
                \n\
                {facts}\n\
                \n\
-               If it was not you, remove it on your account page and change your password now.\n",
+               If it was not you, remove it on your account page and change your password\n\
+               now.\n",
     },
     passkey_removed_mail: MailText {
         subject: "A passkey was removed",
-        body: "A passkey was removed from your account. It cannot be used to sign in any more.\n\
+        body: "A passkey was removed from your account. It cannot be used to sign in any\n\
+               more.\n\
                \n\
                {facts}\n\
                \n\
@@ -486,8 +518,8 @@ pub static EN: Text = Text {
     },
     passkey_cloned_mail: MailText {
         subject: "A passkey was refused",
-        body: "A passkey of your account was refused: it has counted fewer uses than it should\n\
-               have, so there may be a copy of it.\n\
+        body: "A passkey of your account was refused: it has counted fewer uses than it\n\
+               should have, so there may be a copy of it.\n\
                \n\
                {facts}\n\
                \n\
@@ -529,6 +561,30 @@ pub static EN: Text = Text {
     remembered_browsers: "Remembered browsers",
     forget_browsers: "Ask for a code in every browser",
     turn_off: "Turn off",
+
+    passkey: "Passkey",
+    passkeys: "Passkeys",
+    see_passkeys: "Sign in with a phone, a computer or a security key",
+    sign_in_with_passkey: "Sign in with a passkey",
+    use_passkey: "Use a passkey",
+    passkeys_advice: "A passkey is kept in a phone, a computer, a password manager or a security key, and signs you in without a password.",
+    passkeys_need_script: "Adding a passkey needs a script, which this browser does not run.",
+    add_passkey: "Add a passkey",
+    second_factor_only: "Second factor only",
+    second_factor_only_advice: "For a security key without a PIN or a fingerprint: it is used after the password, while your second factor is turned on.",
+    add_second_factor_only: "Add a security key",
+    signs_in_alone: "Signs in without a password",
+    added_at: "Added ",
+    new_name: "New name",
+    rename: "Rename",
+    remove: "Remove",
+    the_passkey_added: "The passkey was added.",
+    the_passkey_renamed: "The passkey was renamed.",
+    the_passkey_removed: "The passkey was removed.",
+    passkey_added: "Passkey added",
+    passkey_removed: "Passkey removed",
+    passkey_not_accepted: "Passkey not accepted",
+    made_for: Template("Made for ", ""),
 
     unknown_browser: "Unknown browser",
     on_system: " on ",
@@ -688,6 +744,14 @@ pub static EN: Text = Text {
     second_factor_on: told("The second factor is on", "It was turned on before."),
     second_factor_off: told("The second factor is off", "Please turn it on first."),
     second_factor_needed: told("A second factor is required here", "It cannot be turned off."),
+    passkey_failed: told("No passkey was used", "Please try again, or sign in another way."),
+    passkey_refused: told("Passkey not accepted", "Please try again, or sign in another way."),
+    too_many_passkeys: told("Too many passkeys", "Please remove one that you no longer need."),
+    last_factor: told(
+        "This is your last second factor",
+        "Turn the second factor off first, or add another one.",
+    ),
+    no_passkey: told("Passkey not found", "It may have been removed already."),
     bad_token_name: told("Invalid name", "1 to 60 characters, by which you can recognise it."),
     bad_token_life: told("Invalid expiry", "Please choose 1 to 366 days."),
     too_many_tokens: told("Too many access tokens", "Please revoke one that you no longer need."),

@@ -189,8 +189,8 @@ pub static FR: Text = Text {
                \n\
                {facts}\n\
                \n\
-               Si ce n’était pas vous, supprimez-la sur la page de votre compte et changez votre\n\
-               mot de passe maintenant.\n",
+               Si ce n’était pas vous, supprimez-la sur la page de votre compte et changez\n\
+               votre mot de passe maintenant.\n",
     },
     passkey_removed_mail: MailText {
         subject: "Une clé d’accès a été supprimée",
@@ -203,7 +203,7 @@ pub static FR: Text = Text {
     },
     passkey_cloned_mail: MailText {
         subject: "Une clé d’accès a été refusée",
-        body: "Une clé d’accès de votre compte a été refusée : elle a compté moins\n\
+        body: "Une clé d’accès de votre compte a été refusée\u{a0}: elle a compté moins\n\
                d’utilisations qu’elle ne devrait, et il en existe peut-être une copie.\n\
                \n\
                {facts}\n\
@@ -246,6 +246,30 @@ pub static FR: Text = Text {
     remembered_browsers: "Navigateurs mémorisés",
     forget_browsers: "Demander un code dans tous les navigateurs",
     turn_off: "Désactiver",
+
+    passkey: "Clé d’accès",
+    passkeys: "Clés d’accès",
+    see_passkeys: "Se connecter avec un téléphone, un ordinateur ou une clé de sécurité",
+    sign_in_with_passkey: "Se connecter avec une clé d’accès",
+    use_passkey: "Utiliser une clé d’accès",
+    passkeys_advice: "Une clé d’accès est conservée dans un téléphone, un ordinateur, un gestionnaire de mots de passe ou une clé de sécurité, et vous connecte sans mot de passe.",
+    passkeys_need_script: "L’ajout d’une clé d’accès demande un script, que ce navigateur n’exécute pas.",
+    add_passkey: "Ajouter une clé d’accès",
+    second_factor_only: "Second facteur seulement",
+    second_factor_only_advice: "Pour une clé de sécurité sans code PIN ni empreinte\u{a0}: elle s’utilise après le mot de passe, tant que le second facteur est activé.",
+    add_second_factor_only: "Ajouter une clé de sécurité",
+    signs_in_alone: "Connecte sans mot de passe",
+    added_at: "Ajoutée ",
+    new_name: "Nouveau libellé",
+    rename: "Renommer",
+    remove: "Supprimer",
+    the_passkey_added: "La clé d’accès est ajoutée.",
+    the_passkey_renamed: "La clé d’accès est renommée.",
+    the_passkey_removed: "La clé d’accès est supprimée.",
+    passkey_added: "Clé d’accès ajoutée",
+    passkey_removed: "Clé d’accès supprimée",
+    passkey_not_accepted: "Clé d’accès refusée",
+    made_for: Template("Créée pour ", ""),
 
     unknown_browser: "Navigateur inconnu",
     on_system: " sous ",
@@ -415,6 +439,20 @@ pub static FR: Text = Text {
     second_factor_on: told("Le second facteur est activé", "Il l’était déjà."),
     second_factor_off: told("Le second facteur est désactivé", "Activez-le d’abord."),
     second_factor_needed: told("Un second facteur est exigé ici", "Il ne peut pas être désactivé."),
+    passkey_failed: told(
+        "Aucune clé d’accès n’a été utilisée",
+        "Réessayez, ou connectez-vous autrement.",
+    ),
+    passkey_refused: told("Clé d’accès refusée", "Réessayez, ou connectez-vous autrement."),
+    too_many_passkeys: told(
+        "Trop de clés d’accès",
+        "Supprimez-en une dont vous n’avez plus besoin.",
+    ),
+    last_factor: told(
+        "C’est votre dernier second facteur",
+        "Désactivez d’abord le second facteur, ou ajoutez-en un autre.",
+    ),
+    no_passkey: told("Clé d’accès introuvable", "Elle a peut-être déjà été supprimée."),
     bad_token_name: told("Libellé non valide", "1 à 60 caractères, pour le reconnaître."),
     bad_token_life: told("Durée non valide", "Choisissez de 1 à 366 jours."),
     too_many_tokens: told("Trop de jetons d’accès", "Révoquez-en un dont vous n’avez plus besoin."),

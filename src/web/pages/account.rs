@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::passkeys::{self, PasskeyForm};
 use super::{
     Alert, Field, Frame, PasswordInput, alert, has_to_wait, next_field, page, password_input,
 };
@@ -162,10 +163,11 @@ pub fn reset(
     page(frame, t.new_password, &body)
 }
 
-/// Where users give their password once more before a sensitive action.
+/// Where users give their password once more before a sensitive action, or a passkey: `passkey` is what the browser is
+/// asked for, as JSON.
 pub fn reauthentication(
     frame: Frame<'_>,
-    username: &str,
+    (username, passkey): (&str, Option<&str>),
     next: Option<&str>,
     refusal: Option<Alert>,
 ) -> Markup {
@@ -188,7 +190,19 @@ pub fn reauthentication(
             }))
             button { (t.go_on) }
         }
+        @if let Some(options) = passkey {
+            (passkeys::form(frame, &PasskeyForm {
+                path: "/account/prove",
+                options,
+                offers: false,
+                words: t.use_passkey,
+                remembers: None,
+                pending: None,
+                next,
+            }, &html! {}))
+        }
         p.aside { a href=(frame.at("/account")) { (t.account) } }
+        @if passkey.is_some() { (passkeys::script(frame)) }
     };
     page(frame, t.confirm_identity, &body)
 }

@@ -15,6 +15,7 @@ pub mod access_tokens;
 mod joined;
 pub mod moments;
 pub mod paging;
+pub mod passkeys;
 pub mod qr_code;
 pub mod repeat;
 pub mod sessions;
@@ -28,6 +29,7 @@ use self::joined::Joined;
 pub use self::moments::{Told, Wait};
 use self::moments::{ago, try_again};
 use self::paging::PageOfList;
+use self::passkeys::PasskeyForm;
 use crate::auth::usernames::NameKind;
 use crate::base::base_url::PathPrefix;
 use crate::base::token;
@@ -103,6 +105,8 @@ pub struct Alert {
 pub struct Filled<'a> {
     /// The username that was entered. A password is never shown again.
     pub username: &'a str,
+    /// What the browser is asked for, as JSON, to sign in with a passkey. `None`: none works here.
+    pub passkey: Option<&'a str>,
     /// Why the form was refused; `None` when it is shown for the first time.
     pub refusal: Option<Alert>,
     /// Where to go after signing in. It has been checked, and is checked again when the form is sent.
@@ -205,6 +209,21 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
             (next_field(filled.next.map(Target::as_str)))
             button { (t.sign_in) }
         }
+        @if let Some(options) = filled.passkey {
+            (passkeys::form(frame, &PasskeyForm {
+                path: "/login/passkey",
+                options,
+                offers: true,
+                words: t.sign_in_with_passkey,
+                remembers: match remember {
+                    Remember::Offered(is_ticked) => Some(is_ticked),
+                    Remember::Never => Some(false),
+                    Remember::Always => None,
+                },
+                pending: None,
+                next: filled.next.map(Target::as_str),
+            }, &html! {}))
+        }
         @if filled.has_mail {
             p.aside { a href=(frame.at("/forgot")) { (t.forgot_your_password) } }
         }
@@ -214,6 +233,7 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
         // The link says what to do where there is one.
         @if !filled.has_mail { p.aside { (t.forgot_password) } }
         @if let Some(help) = &frame.look.help { p.aside { (help) } }
+        @if filled.passkey.is_some() { (passkeys::script(frame)) }
     };
     page(frame, t.sign_in, &body)
 }
@@ -402,7 +422,9 @@ fn username(filled: &Filled<'_>, label: &str, advice: Option<&str>) -> Markup {
         // Browsers and phones offer other keys and other suggestions for an address.
         input #username type=[(filled.names == NameKind::Address).then_some("email")]
             name="username" value=(filled.username) required
-            autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false" dir="auto"
+            // Browsers offer passkeys there as well.
+            autocomplete=(if filled.passkey.is_some() { "username webauthn" } else { "username" })
+            autocapitalize="none" autocorrect="off" spellcheck="false" dir="auto"
             autofocus[filled.is_focused(Field::Username)]
             aria-invalid=[wrong.then_some("true")]
             aria-describedby=[described_by];
@@ -562,6 +584,7 @@ mod tests {
         let hostile = "<script>\"'&";
         let filled = Filled {
             username: hostile,
+            passkey: Some(hostile),
             refusal: None,
             next: None,
             invite: Some(hostile),

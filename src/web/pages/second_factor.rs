@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::account::proof;
 use super::moments::{Told, ago};
+use super::passkeys::{self, PasskeyForm};
 use super::{Alert, Field, Frame, alert, described_by, next_field, page};
 use crate::web::redirect::{self, Target};
 
@@ -20,6 +21,8 @@ pub struct CodeForm<'a> {
     pub pending: Option<&'a str>,
     /// Where to go after signing in.
     pub next: Option<&'a Target>,
+    /// What the browser is asked for, as JSON, to give a passkey. `None`: the user has none that works here.
+    pub passkey: Option<&'a str>,
     /// Why the form was refused.
     pub refusal: Option<Alert>,
 }
@@ -47,10 +50,22 @@ pub fn code(frame: Frame<'_>, it: &CodeForm<'_>) -> Markup {
             (next_field(next))
             button { (t.sign_in) }
         }
+        @if let Some(options) = it.passkey {
+            (passkeys::form(frame, &PasskeyForm {
+                path: "/login/second",
+                options,
+                offers: false,
+                words: t.use_passkey,
+                remembers: None,
+                pending: it.pending,
+                next,
+            }, &html! { @if it.can_remember { (remember_box(frame, it.remembers)) } }))
+        }
         p.aside {
             a href=(other) { @if it.takes_recovery_code { (t.use_app) } @else { (t.use_recovery_code) } }
         }
         p.aside { a href=(redirect::way(&frame.prefix.at("/login").to_string(), next)) { (t.start_again) } }
+        @if it.passkey.is_some() { (passkeys::script(frame)) }
     };
     page(frame, t.enter_code, &body)
 }

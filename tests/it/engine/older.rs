@@ -11,7 +11,7 @@ use vestibule::base::token::Token;
 use super::Raw;
 
 /// The schemas that files had, each with the migration that leads there.
-pub const OF_FILES: [(u32, &str); 13] = [
+pub const OF_FILES: [(u32, &str); 14] = [
     (1, include_str!("../../../src/store/sqlite/migrations/1.sql")),
     (2, include_str!("../../../src/store/sqlite/migrations/2.sql")),
     (3, include_str!("../../../src/store/sqlite/migrations/3.sql")),
@@ -25,11 +25,12 @@ pub const OF_FILES: [(u32, &str); 13] = [
     (11, include_str!("../../../src/store/sqlite/migrations/11.sql")),
     (12, include_str!("../../../src/store/sqlite/migrations/12.sql")),
     (13, include_str!("../../../src/store/sqlite/migrations/13.sql")),
+    (14, include_str!("../../../src/store/sqlite/migrations/14.sql")),
 ];
 
 /// The schemas that servers had, as [`OF_FILES`].
 #[cfg(feature = "mysql")]
-pub const OF_SERVERS: [(u32, &str); 7] = [
+pub const OF_SERVERS: [(u32, &str); 8] = [
     (7, include_str!("../../../src/store/mysql/migrations/7.sql")),
     (8, include_str!("../../../src/store/mysql/migrations/8.sql")),
     (9, include_str!("../../../src/store/mysql/migrations/9.sql")),
@@ -37,6 +38,7 @@ pub const OF_SERVERS: [(u32, &str); 7] = [
     (11, include_str!("../../../src/store/mysql/migrations/11.sql")),
     (12, include_str!("../../../src/store/mysql/migrations/12.sql")),
     (13, include_str!("../../../src/store/mysql/migrations/13.sql")),
+    (14, include_str!("../../../src/store/mysql/migrations/14.sql")),
 ];
 
 /// What anna and bert sign in with.
@@ -133,6 +135,16 @@ const ROWS: &[(u32, u32, &str)] = &[
         "INSERT INTO totp (user_id, secret, last_step, created_at) VALUES ('c', x'000102030405060708090a0b0c0d0e0f1011121314', 1, :now)",
     ),
     (13, 99, "INSERT INTO recovery_code (id, user_id, created_at) VALUES (:token, 'c', :now)"),
+    (
+        14,
+        99,
+        "INSERT INTO passkey (id, user_id, user_handle, public_key, sign_count, rp_id, verifies_user, is_backed_up, transports, name, created_at) VALUES (x'01', 'c', x'', x'a401', 1, 'auth.example.com', 1, 0, 'usb', 'key', :now)",
+    ),
+    (
+        14,
+        99,
+        "INSERT INTO used_challenge (id, expires_at) VALUES (x'000102030405060708090a0b0c0d0e0f', :end)",
+    ),
 ];
 
 /// The secret of a session, an access token, a reset link or an invitation: forty times its first letter.

@@ -10,7 +10,7 @@ use vestibule::web::http::Response;
 use vestibule::web::openapi::description;
 use vestibule::web::pages::branding::Look;
 
-use crate::visit::{CHEAP, Visit, body, plain, way};
+use crate::visit::{CHEAP, Visit, body, of_every_page, plain, way};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const LINUX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
@@ -59,8 +59,7 @@ fn addresses() -> Vec<(String, serde_json::Value)> {
 }
 
 fn site_with_tokens() -> Visit {
-    let mut visit =
-        Visit::with(Settings { basic_auth: true, has_mail: true, ..Settings::default() });
+    let mut visit = Visit::with(of_every_page());
     let form = [("username", "anna"), ("password", "correct horse")];
     assert_eq!(visit.post("/signup", &form).status, 302);
     visit

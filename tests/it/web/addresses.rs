@@ -45,7 +45,7 @@ fn asks_for_an_address_in_every_language() {
             let label = format!("<label for=\"username\">{label}</label>");
             assert!(body(&page).contains(&label), "{label} in {}", body(&page));
             let input = "<input id=\"username\" type=\"email\" name=\"username\" value=\"\" required \
-                         autocomplete=\"username\"";
+                         autocomplete=\"username";
             assert!(body(&page).contains(input), "{}", body(&page));
         }
     }

@@ -18,6 +18,7 @@ mod names;
 mod next;
 mod openapi;
 mod padded_names;
+mod passkeys;
 mod prefix;
 mod reload;
 mod renewal;

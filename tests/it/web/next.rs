@@ -60,7 +60,9 @@ fn sends_a_visitor_to_their_profile_who_asks_for_anything_else() {
         assert_eq!(way(&visit.get(&with_next(hostile))), (302, Some("/")), "{hostile}");
         visit.forget_cookie();
         let page = visit.get(&with_next(hostile));
-        assert!(!body(&page).contains("e.com") && !body(&page).contains("javascript"), "{hostile}");
+        for part in ["/e.com", "\\e.com", "javascript"] {
+            assert!(!body(&page).contains(part), "{hostile}");
+        }
         let answer = visit.post("/login", &[ANNA[0], ANNA[1], ("next", hostile)]);
         assert_eq!(way(&answer), (302, Some("/")), "{hostile}");
     }
@@ -165,7 +167,8 @@ fn restricts_where_a_form_may_lead_unless_it_leads_to_an_app() {
     let rules = |answer: &vestibule::web::http::Response| {
         let policy = answer.value("Content-Security-Policy").unwrap().to_owned();
         assert!(policy.starts_with("default-src 'none'; style-src 'self'; "), "{policy}");
-        assert!(policy.ends_with("base-uri 'none'; object-src 'none'"), "{policy}");
+        let rest = policy.strip_suffix("; script-src 'self'").unwrap_or(&policy);
+        assert!(rest.ends_with("base-uri 'none'; object-src 'none'"), "{policy}");
         policy.contains("; form-action 'self'; ").then_some(policy.contains("form-action"))
     };
     for path in ["/login", &with_next("https://e.com/"), &with_next("/account")] {

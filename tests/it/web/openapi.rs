@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use vestibule::web::http::Response;
 use vestibule::web::openapi::description;
-use vestibule::web::{Settings, http::Response};
 
-use crate::visit::Visit;
+use crate::visit::{Visit, of_every_page};
 
 const JSON: [(&str, &str); 1] = [("Accept", "application/json")];
 const FORM: [(&str, &str); 2] =
@@ -62,7 +62,7 @@ pub(super) fn check(all: &Value, method: &str, path: &str, answer: &Response) {
 #[test]
 fn describes_every_answer_to_a_reader_with_and_without_a_session() {
     let all = description();
-    let settings = Settings { basic_auth: true, has_mail: true, ..Settings::default() };
+    let settings = of_every_page();
     let mut stranger = Visit::with(settings.clone());
     let mut user = Visit::with(settings);
     user.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
@@ -83,8 +83,7 @@ fn describes_every_answer_to_a_reader_with_and_without_a_session() {
 #[test]
 fn describes_every_answer_to_a_writer() {
     let all = description();
-    let mut visit =
-        Visit::with(Settings { basic_auth: true, has_mail: true, ..Settings::default() });
+    let mut visit = Visit::with(of_every_page());
     let posts: Vec<_> = all["paths"]
         .as_object()
         .unwrap()

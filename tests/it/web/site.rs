@@ -12,7 +12,7 @@ use vestibule::web::pages::Remember;
 use vestibule::web::{Lane, Settings};
 
 use crate::engine;
-use crate::visit::{Visit, body, of_example, plain, told, way};
+use crate::visit::{Visit, body, of_every_page, of_example, plain, told, way};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -1114,8 +1114,7 @@ fn shows_another_site_nothing_of_a_form_when_it_is_busy() {
 /// Reloading, or pressing Enter in the address bar, after any form of a signed-in user.
 #[test]
 fn leads_a_browser_that_opens_the_address_of_a_form_to_the_page_with_the_form() {
-    let mut visit =
-        Visit::with(Settings { basic_auth: true, has_mail: true, ..Settings::default() });
+    let mut visit = Visit::with(of_every_page());
     visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
     let rows = include_str!("../../../docs/http.md").lines().filter(|it| it.starts_with("| `"));
     let cells = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`'));

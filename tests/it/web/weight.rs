@@ -12,7 +12,7 @@ use vestibule::web::http::Response;
 use vestibule::web::openapi::description;
 use vestibule::web::{App, Settings};
 
-use crate::visit::{Visit, body};
+use crate::visit::{Visit, body, with_passkeys};
 
 const BYTES_MAX: usize = 10_240;
 /// Of a page with a QR code.
@@ -43,6 +43,7 @@ fn sites() -> [Visit; 2] {
             apps: (0..50).map(app).collect(),
             basic_auth: true,
             has_mail: true,
+            rules: with_passkeys(),
             ..Settings::default()
         };
         let mut visit = Visit::with(settings).send("Accept", "text/html");
