@@ -36,6 +36,10 @@ const EVERYTHING: &str = r#"
     INSERT INTO device VALUES (zeroblob(32), '1', 8, 13), (zeroblob(32), '2', 9, 0);
     INSERT INTO totp VALUES ('1', unhex('00' || hex(randomblob(20))), -14, 15);
     INSERT INTO recovery_code VALUES (zeroblob(32), '1', 16), (randomblob(32), '1', 17);
+    INSERT INTO passkey VALUES
+      (randomblob(1023), '1', zeroblob(64), randomblob(77), 4294967295, 'auth.example.com', 1, 1, 'hybrid,internal', 'Ä', 18, 19),
+      (x'00', '2', x'', x'', 0, '', 0, 0, '', '', -1, NULL);
+    INSERT INTO used_challenge VALUES (randomblob(16), 20), (zeroblob(16), 9223372036854775807);
     INSERT INTO throttle VALUES (randomblob(16), 4294967295, 1, 2), (zeroblob(16), 0, 3, -4);
     INSERT INTO audit VALUES (-5, 1, 'login_ok', '1', '::1', 's', 'r', 'a=1'),
       (7, 0, '', NULL, NULL, NULL, NULL, ''), (9223372036854775000, 2, 'x', '', '', '', '', 'ü');
