@@ -42,7 +42,7 @@ fi
 
 # What `cargo install vestibule` would get. Its default target folder would be inside the package.
 cargo package --locked --no-verify --quiet --target-dir "$work/package"
-tar --extract --gzip --file="$work"/package/package/vestibule-*.crate --directory="$work"
+tar --extract --gzip --directory="$work" --file "$work"/package/package/vestibule-*.crate
 cd "$work"/vestibule-*
 CARGO_TARGET_DIR=$work/built CARGO_PROFILE_DEV_DEBUG=false cargo build --locked --quiet
 start "$work/log" "$work/built/debug/vestibule" serve --listen 127.0.0.1:0 --database "$work/vestibule.db"
