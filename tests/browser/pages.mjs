@@ -8,14 +8,17 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { at, axe, formTo, inhabit, link, linkIn, mailTo, operate, pictures, prefix, serve, serveNamed, serveWithMail, work } from "./site.mjs";
+import { at, axe, formTo, inhabit, link, linkIn, mailTo, operate, pictures, prefix, serve, serveLocalhost, serveNamed, serveWithMail, work } from "./site.mjs";
 import { LOGO, LOOKS, measureLooks } from "./looks.mjs";
+import { plugIn } from "./passkeys.mjs";
 import { freeUsername, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
 const BYTES_MAX = 10_240;
 /** Of a page with a QR code. */
 const QR_BYTES_MAX = 15_360;
+/** Of a page with the script and with what it is to ask the browser for. */
+const SCRIPT_BYTES_MAX = 15_360;
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const WIDTHS = [[320, 640], [390, 844], [768, 1024], [1280, 900]];
 const LANGUAGES = [["en", "en-GB,en;q=0.9"], ["de", "de-AT,de;q=0.9,en;q=0.5"], ["fr", "fr-CH,fr;q=0.9,en;q=0.5"]].slice(0, prefix ? 1 : 3);
@@ -54,6 +57,8 @@ export async function register(check, browser) {
     await inhabit(mailing);
     const verifying = await serveWithMail("--names", "address", "--verify-before-sign-in");
     const asking = await serveWithMail("--signup-email", "optional");
+    const keyed = await serveLocalhost();
+    await inhabit(keyed);
     const busy = await serve("--hashers", "1");
     await inhabit(busy);
 
@@ -261,6 +266,43 @@ export async function register(check, browser) {
             await visitor.open(`${path}?page=2`);
         });
     }
+    const PASSKEYS = "/account/passkeys";
+    // Sends a form of a passkey as it is, past the script.
+    const sendBare = (visitor, form) =>
+        Promise.all([visitor.page.waitForNavigation(), visitor.page.$eval(form, (it) => it.submit())]);
+    const passkeys = async (visitor) => {
+        // What looks at a page ends the sessions that authenticators belong to.
+        await plugIn(visitor, "usb", true);
+        await known(visitor);
+        await visitor.open(PASSKEYS);
+        await visitor.click(`${formTo(PASSKEYS)} button`);
+    };
+    const onKeyed = (name, come, expected = {}) =>
+        state(name, keyed, come, { scripts: 1, bytes: SCRIPT_BYTES_MAX, ...expected });
+    onKeyed("sign-in, with passkeys", open("/login"));
+    onKeyed("sign-in, a passkey refused", async (visitor) => {
+        await visitor.open("/login");
+        await sendBare(visitor, formTo("/login/passkey"));
+    }, { status: 400 });
+    onKeyed("passkeys, none yet", async (visitor) => {
+        await known(visitor);
+        await visitor.open(PASSKEYS);
+    });
+    onKeyed("passkeys, one refused", async (visitor) => {
+        await known(visitor);
+        await visitor.open(PASSKEYS);
+        await sendBare(visitor, formTo(PASSKEYS));
+    }, { status: 400 });
+    onKeyed("passkeys, one added", passkeys);
+    onKeyed("passkeys, one renamed", async (visitor) => {
+        await passkeys(visitor);
+        await visitor.page.fill("ul.rows [name=name]", "The key on the ring of keys");
+        await visitor.click(`${formTo(`${PASSKEYS}/rename`)} button`);
+    });
+    onKeyed("passkeys, one removed", async (visitor) => {
+        await passkeys(visitor);
+        await visitor.click(`${formTo(`${PASSKEYS}/remove`)} button`);
+    });
     const SECOND_FACTOR = "/account/second-factor";
     const setUp = async (visitor) => {
         await known(visitor);
@@ -547,7 +589,7 @@ function codeOf(secret) {
 }
 
 /** Looks at a state in each language. */
-async function look(browser, name, where, come, { status = 200, bytes = BYTES_MAX }) {
+async function look(browser, name, where, come, { status = 200, bytes = BYTES_MAX, scripts = 0 }) {
     states += 1;
     let isDark = states % 2 === 0;
     // A locale would have the last word on the language that is asked for.
@@ -569,7 +611,8 @@ async function look(browser, name, where, come, { status = 200, bytes = BYTES_MA
         assert.equal(await page.getAttribute("html", "lang"), language);
         const heading = await page.textContent("h1");
         assert.ok((await page.title()).startsWith(`${heading} · `), await page.title());
-        assert.equal(await page.locator("script, [style], style, iframe").count(), 0);
+        assert.equal(await page.locator("script").count(), scripts);
+        assert.equal(await page.locator("[style], style, iframe").count(), 0);
         assert.deepEqual((await addresses(page)).filter((it) => !it.startsWith(at("/")) && !isKnown(it, where)), []);
         if (prefix) {
             await weigh(visitor, document, name, bytes);

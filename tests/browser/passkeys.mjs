@@ -14,7 +14,7 @@ const ALONE = `${formTo(HERE)}:has([name=kind][value=alone])`;
 const SECOND = `${formTo(HERE)}:has([name=kind][value=second_factor])`;
 
 /** Gives a visitor's browser an authenticator of this kind. */
-async function plugIn(visitor, transport, verifies, more = {}) {
+export async function plugIn(visitor, transport, verifies, more = {}) {
     const devtools = await visitor.context.newCDPSession(visitor.page);
     await devtools.send("WebAuthn.enable");
     const options = {
