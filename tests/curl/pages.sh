@@ -23,7 +23,8 @@ for page in /signup /login; do
 done
 
 for link in $(web --header 'Accept: text/html' "$URL/login" | grep -o '\(href\|src\|action\)="[^"]*"' | cut -d '"' -f 2); do
-    came=$(web --output /dev/null --write-out '%{http_code}' "$host$link")
+    # The address of a form alone leads a browser to the page that has the form.
+    came=$(web --location --header 'Accept: text/html' --output /dev/null --write-out '%{http_code}' "$host$link")
     check "its link $link leads somewhere" 200 "$came"
     check '  on this site' "$prefix/" "$(printf %s "$link" | cut -c "1-$((${#prefix} + 1))")"
 done
