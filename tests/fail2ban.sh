@@ -21,6 +21,8 @@ value() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
 # start FORMAT starts a server that logs in it, and sets $url.
 start() {
+    # The address in it may be that of the server before.
+    : >"$work/log"
     "$binary" serve --listen 127.0.0.1:0 --database "$work/$1.db" --throttle-free 2 --log-format "$1" 2>"$work/log" &
     server=$!
     tries=0
