@@ -268,8 +268,11 @@ export async function register(check, browser) {
     }
     const PASSKEYS = "/account/passkeys";
     // Sends a form of a passkey as it is, past the script.
-    const sendBare = (visitor, form) =>
-        Promise.all([visitor.page.waitForNavigation(), visitor.page.$eval(form, (it) => it.submit())]);
+    const sendBare = async (visitor, form) => {
+        // What is still on its way would be given up, and counts as failed.
+        await visitor.page.waitForLoadState("networkidle");
+        await Promise.all([visitor.page.waitForNavigation(), visitor.page.$eval(form, (it) => it.submit())]);
+    };
     const passkeys = async (visitor) => {
         // What looks at a page ends the sessions that authenticators belong to.
         await plugIn(visitor, "usb", true);
