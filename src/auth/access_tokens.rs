@@ -26,9 +26,6 @@ pub const LISTED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The accuracy of an access token's time of last use, so that not every use is a write.
 pub const SEEN_EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// The longest name of an access token, in UTF-16 units.
-const NAME_UNITS_MAX: usize = 60;
-
 /// The result of [`create`].
 pub enum Made {
     /// It was created. This is the only copy of the token, and its record.
@@ -37,15 +34,6 @@ pub enum Made {
     TooMany,
     /// The session in which it was requested has ended.
     Ended,
-}
-
-/// A name for an access token: 1 to 60 UTF-16 units without control characters or white space at either
-/// end. `None` if `typed` is not such a name.
-pub fn name(typed: &str) -> Option<&str> {
-    let name = typed.trim();
-    let is_good = (1..=NAME_UNITS_MAX).contains(&name.encode_utf16().count())
-        && !name.chars().any(char::is_control);
-    is_good.then_some(name)
 }
 
 /// The secret of the access token that a form creates at this moment: it follows from the token of the session and
@@ -168,14 +156,6 @@ pub fn delete_ended(store: &dyn Store, limit: u32, now: Moment) -> Result<usize>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn takes_names_that_can_be_shown() {
-        assert_eq!(name(" backup of the wiki "), Some("backup of the wiki"));
-        for bad in ["", "  ", "a\nb", &"x".repeat(61)] {
-            assert_eq!(name(bad), None, "{bad:?}");
-        }
-    }
 
     #[test]
     fn reads_no_access_token_without_its_prefix_and_no_session_token() {

@@ -21,8 +21,8 @@ use crate::base::token::{Token, TokenHash};
 use crate::base::totp::{CodeMatch, TimeStep, TotpCode, TotpSecret};
 use crate::store::{
     ClientInfo, CountId, Device, Epoch, Error, FactorProof, Groups, Letter, OneTimeTokenAdded,
-    Purpose, Result, SecondFactorOn, SecondFactorSet, SecondStepDone, Session, Store, Totp, User,
-    UserId,
+    Purpose, Result, SecondFactorOn, SecondFactorSet, SecondStepDone, Session, SessionStart, Store,
+    Totp, User, UserId,
 };
 
 /// Who has to have a second factor.
@@ -260,21 +260,20 @@ pub fn finish(
     now: Moment,
 ) -> Result<Finished> {
     let store = auth.store();
-    let Some(Waiting { user, is_transient }) = waiting(auth, token, now)? else {
-        return Ok(Finished::Gone);
-    };
-    let known = device_of(auth, &user, caller, now)?.map(|it| it.id);
+    let Some(waiting) = waiting(auth, token, now)? else { return Ok(Finished::Gone) };
+    let user = &waiting.user;
+    let known = device_of(auth, user, caller, now)?.map(|it| it.id);
     let limits = &auth.rules.limits;
     let subject = Subject::second_factor(store, limits, &user.id, known.as_ref(), caller.address);
     let (app, passkey_use);
     let hashes: Vec<_>;
     let (proof, means) = match given {
         Given::Passkey(answer) => {
-            let whose = (&user, &token.hash());
+            let whose = (user, &token.hash());
             match passkeys::second_factor(auth, whose, answer, caller, now)? {
                 Ok(found) => passkey_use = found,
                 Err(failure) => {
-                    return Ok(Finished::Refused(CodeFailure::Passkey(failure), user.id));
+                    return Ok(Finished::Refused(CodeFailure::Passkey(failure), user.id.clone()));
                 }
             }
             (FactorProof::Passkey(&passkey_use), Means::Passkey)
@@ -283,7 +282,7 @@ pub fn finish(
         Given::NewApp(secret, code, codes) => {
             app = match new_app(auth, &user.id, secret, *code, now) {
                 Ok(app) => app,
-                Err(failure) => return Ok(Finished::Refused(failure, user.id)),
+                Err(failure) => return Ok(Finished::Refused(failure, user.id.clone())),
             };
             hashes = codes.iter().map(RecoveryCode::hash).collect();
             (FactorProof::NewApp(&app, &hashes), Means::SetUp)
@@ -291,30 +290,22 @@ pub fn finish(
         Given::Code(code) => match verify(auth, &user.id, *code, &subject, now)? {
             Verified::Right(proof, means) => (proof, means),
             Verified::Refused(failure) => {
-                tell_of_known_password(auth, &user, caller, &subject, now)?;
-                return Ok(Finished::Refused(failure, user.id));
+                tell_of_known_password(auth, user, caller, &subject, now)?;
+                return Ok(Finished::Refused(failure, user.id.clone()));
             }
-            Verified::Wait(wait) => return Ok(Finished::Wait(wait, user.id)),
+            Verified::Wait(wait) => return Ok(Finished::Wait(wait, user.id.clone())),
         },
     };
-    let mut caller = caller.clone();
-    caller.place.is_transient = is_transient;
-    let device = devices::of(store, &caller)?;
-    let mut entry = entry(&caller, device.as_ref(), &user.id, now);
-    entry.second_at = now;
-    let is_app_or_passkey = matches!(means, Means::Totp | Means::Passkey);
-    entry.cleared = subject.cleared_by_success().filter(|_| is_app_or_passkey);
-    if let Some(device) = entry.device.as_mut().filter(|_| remembers && !is_transient) {
-        device.second_at = now;
-    }
-    entry.letter = letter(auth, &user, &caller, (means, known.is_some()), now)?;
+    let is_known = known.is_some();
+    let (device, entry) =
+        session_start(auth, &waiting, (caller, remembers), (means, is_known), &subject, now)?;
     let periods = &auth.rules.periods;
     let started = sessions::new(periods, &user.id, &entry, now);
     let session = &started.session;
     let done = store.finish_second_step(&token.hash(), &proof, session, periods.most, &entry)?;
     Ok(match done {
         SecondStepDone::Done => {
-            let admission = Admission { user, started, device, invite: None };
+            let admission = Admission { user: waiting.user, started, device, invite: None };
             Finished::Admitted(Box::new(admission), means)
         }
         SecondStepDone::Gone => Finished::Gone,
@@ -324,9 +315,32 @@ pub fn finish(
                 Means::Passkey => CodeFailure::Passkey(PasskeyFailure::Used),
                 _ => CodeFailure::UsedCode,
             };
-            Finished::Refused(failure, user.id)
+            Finished::Refused(failure, waiting.user.id)
         }
     })
+}
+
+/// The start of the session of a sign-in in which both factors were given, and the browser's device.
+fn session_start(
+    auth: &Authenticator,
+    waiting: &Waiting,
+    (caller, remembers): (&Caller, bool),
+    (means, is_known): (Means, bool),
+    subject: &Subject,
+    now: Moment,
+) -> Result<(Option<Token>, SessionStart)> {
+    let mut caller = caller.clone();
+    caller.place.is_transient = waiting.is_transient;
+    let device = devices::of(auth.store(), &caller)?;
+    let mut entry = entry(&caller, device.as_ref(), &waiting.user.id, now);
+    entry.second_at = now;
+    let is_app_or_passkey = matches!(means, Means::Totp | Means::Passkey);
+    entry.cleared = subject.cleared_by_success().filter(|_| is_app_or_passkey);
+    if let Some(device) = entry.device.as_mut().filter(|_| remembers && !waiting.is_transient) {
+        device.second_at = now;
+    }
+    entry.letter = letter(auth, &waiting.user, &caller, (means, is_known), now)?;
+    Ok((device, entry))
 }
 
 /// How many wrong codes after the right password the user is told of.

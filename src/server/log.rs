@@ -1,7 +1,7 @@
 //! The operator's log: one line for each event, in logfmt or JSON, on standard error.
 //!
-//! Decides how a line looks, and which lines there are. Never delays a request: lines go through a bounded queue to a thread of its
-//! own. When standard error is closed, full or slow, lines are lost and counted, and the service goes on
+//! Decides how a line looks, and which lines there are. Never delays a request: lines go through a bounded queue to a
+//! thread of its own. When standard error is closed, full or slow, lines are lost and counted, and the service goes on
 //! (OWASP Logging Cheat Sheet). Knows the names of no events but those about itself.
 
 use std::borrow::Cow;

@@ -71,7 +71,7 @@ pub(super) enum Refusal {
     TooManyAttempts(Duration),
     /// The e-mail address is missing, or mail cannot be sent to it.
     InvalidEmail,
-    InvalidTokenName,
+    InvalidDisplayName,
     InvalidTokenLife,
     TooManyTokens,
 }
@@ -218,8 +218,8 @@ impl Refusal {
             Self::InvalidEmail => {
                 row(400, (422, "invalid_email"), "invalid_email", Email, |t| t.bad_email)
             }
-            Self::InvalidTokenName => {
-                row(400, (422, "invalid_name"), "invalid_name", Name, |t| t.bad_token_name)
+            Self::InvalidDisplayName => {
+                row(400, (422, "invalid_name"), "invalid_name", Name, |t| t.bad_display_name)
             }
             Self::InvalidTokenLife => {
                 row(400, (422, "invalid_days"), "invalid_days", Days, |t| t.bad_token_life)

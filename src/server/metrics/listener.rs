@@ -1,6 +1,6 @@
 //! The listener of metrics: `GET /metrics`, and nothing else.
 //!
-//! A few threads accept and answer one connection each, within one deadline: whoever sends slowly occupies one of
+//! A few threads accept and answer one connection each, within one deadline: a client that sends slowly occupies one of
 //! them for that long, and further connections wait in the kernel. No request to the site waits for any of this.
 
 use std::io::{self, Read, Write};

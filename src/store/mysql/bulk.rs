@@ -419,6 +419,18 @@ fn departures_after(
             people[places[session.user_id.as_str()]].sessions.push(session);
         })?;
     }
+    add_second_factors(tx, &mut people, &places)?;
+    people.iter_mut().for_each(sort);
+    Ok(people)
+}
+
+/// Adds the second factors and passkeys of these people, each of whom is at the place that `places` names.
+fn add_second_factors(
+    tx: &mut Tx<'_>,
+    people: &mut [ExportedUser],
+    places: &HashMap<String, usize>,
+) -> MysqlResult<()> {
+    let ids = || places.keys().map(|it| it.as_str().into());
     let sql = "SELECT user_id, secret, last_step, created_at FROM totp WHERE user_id IN";
     each_of(tx, sql, ids(), &mut |totp: Totp| {
         if let Some(factor) = &mut people[places[totp.user_id.as_str()]].second_factor {
@@ -434,16 +446,17 @@ fn departures_after(
     let sql = concat!("SELECT ", passkey_columns!(), " FROM passkey WHERE user_id IN");
     each_of(tx, sql, ids(), &mut |passkey: Passkey| {
         people[places[passkey.user_id.as_str()]].passkeys.push(passkey);
-    })?;
-    for it in &mut people {
-        it.passkeys.sort_unstable_by(|one, other| {
-            (one.created_at.millis(), &one.id).cmp(&(other.created_at.millis(), &other.id))
-        });
-        if let Some(factor) = &mut it.second_factor {
-            factor.recovery_codes.sort_unstable_by_key(|it| *it.as_bytes());
-        }
-        it.keys.sort_unstable_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
-        it.sessions.sort_unstable_by_key(|it| (it.created_at.millis(), *it.id.as_bytes()));
+    })
+}
+
+/// Puts what a user has into the order in which it is exported.
+fn sort(person: &mut ExportedUser) {
+    person.passkeys.sort_unstable_by(|one, other| {
+        (one.created_at.millis(), &one.id).cmp(&(other.created_at.millis(), &other.id))
+    });
+    if let Some(factor) = &mut person.second_factor {
+        factor.recovery_codes.sort_unstable_by_key(|it| *it.as_bytes());
     }
-    Ok(people)
+    person.keys.sort_unstable_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
+    person.sessions.sort_unstable_by_key(|it| (it.created_at.millis(), *it.id.as_bytes()));
 }

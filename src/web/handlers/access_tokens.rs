@@ -10,6 +10,7 @@ use crate::auth::events::Event;
 use crate::auth::mail::LetterKind;
 use crate::auth::sessions;
 use crate::base::base_url::PathPrefix;
+use crate::base::display_name::display_name;
 use crate::base::token::Token;
 use crate::store::{AccessToken, Error};
 use crate::web::call::{Answered, SignedInCall};
@@ -65,8 +66,8 @@ pub(in crate::web) fn create(call: &SignedInCall<'_>) -> Answered {
     }
     let key = key.unwrap_or_else(Token::random);
     let name = call.field("name");
-    let Some(name) = name.as_deref().and_then(access_tokens::name) else {
-        return refuse(call, &Refusal::InvalidTokenName);
+    let Some(name) = name.as_deref().and_then(display_name) else {
+        return refuse(call, &Refusal::InvalidDisplayName);
     };
     let Some(life) = life(call.fields) else {
         return refuse(call, &Refusal::InvalidTokenLife);

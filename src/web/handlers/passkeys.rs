@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::reauthentication::lead_to;
 use super::sign_in::{self, SignForm, admitted, caller, noting_user, sign_in_again};
-use crate::auth::access_tokens;
 use crate::auth::events::Event;
 use crate::auth::mail::LetterKind;
 use crate::auth::passkeys::{
@@ -14,6 +13,7 @@ use crate::auth::passkeys::{
 };
 use crate::auth::sessions;
 use crate::base::clock::Moment;
+use crate::base::display_name::display_name;
 use crate::base::token::Token;
 use crate::base::webauthn::{PasskeyKey, RelyingParty, encode};
 use crate::store::{Error, Passkey, UserId};
@@ -207,8 +207,8 @@ pub(in crate::web) fn schema_of_added() -> Value {
 
 pub(in crate::web) fn add(call: &SignedInCall<'_>) -> Answered {
     let name = call.field("name");
-    let Some(name) = name.as_deref().and_then(access_tokens::name) else {
-        return refuse(call, &Refusal::InvalidTokenName);
+    let Some(name) = name.as_deref().and_then(display_name) else {
+        return refuse(call, &Refusal::InvalidDisplayName);
     };
     if !sessions::is_recent(call.session(), call.now) {
         return refuse(call, &Refusal::PasswordRequired);
@@ -235,8 +235,8 @@ pub(in crate::web) fn add(call: &SignedInCall<'_>) -> Answered {
 
 pub(in crate::web) fn rename(call: &SignedInCall<'_>) -> Answered {
     let name = call.field("name");
-    let Some(name) = name.as_deref().and_then(access_tokens::name) else {
-        return refuse(call, &Refusal::InvalidTokenName);
+    let Some(name) = name.as_deref().and_then(display_name) else {
+        return refuse(call, &Refusal::InvalidDisplayName);
     };
     let handle = call.field("passkey").unwrap_or_default();
     Ok(if passkeys::rename(call.store(), &call.user().id, &handle, name)? {

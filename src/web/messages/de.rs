@@ -462,7 +462,7 @@ pub static DE: Text = Text {
         "Bitte zuerst den zweiten Faktor ausschalten oder einen anderen hinzufügen.",
     ),
     no_passkey: told("Passkey nicht gefunden", "Vielleicht ist er schon entfernt."),
-    bad_token_name: told(
+    bad_display_name: told(
         "Ungültige Bezeichnung",
         "1 bis 60 Zeichen, an denen das Token wiederzuerkennen ist.",
     ),

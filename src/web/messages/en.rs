@@ -289,7 +289,7 @@ pub struct Text {
     pub too_many_passkeys: Message,
     pub last_factor: Message,
     pub no_passkey: Message,
-    pub bad_token_name: Message,
+    pub bad_display_name: Message,
     pub bad_token_life: Message,
     pub too_many_tokens: Message,
 
@@ -752,7 +752,7 @@ pub static EN: Text = Text {
         "Turn the second factor off first, or add another one.",
     ),
     no_passkey: told("Passkey not found", "It may have been removed already."),
-    bad_token_name: told("Invalid name", "1 to 60 characters, by which you can recognise it."),
+    bad_display_name: told("Invalid name", "1 to 60 characters, by which you can recognise it."),
     bad_token_life: told("Invalid expiry", "Please choose 1 to 366 days."),
     too_many_tokens: told("Too many access tokens", "Please revoke one that you no longer need."),
 

@@ -453,7 +453,7 @@ pub static FR: Text = Text {
         "Désactivez d’abord le second facteur, ou ajoutez-en un autre.",
     ),
     no_passkey: told("Clé d’accès introuvable", "Elle a peut-être déjà été supprimée."),
-    bad_token_name: told("Libellé non valide", "1 à 60 caractères, pour le reconnaître."),
+    bad_display_name: told("Libellé non valide", "1 à 60 caractères, pour le reconnaître."),
     bad_token_life: told("Durée non valide", "Choisissez de 1 à 366 jours."),
     too_many_tokens: told("Trop de jetons d’accès", "Révoquez-en un dont vous n’avez plus besoin."),
 

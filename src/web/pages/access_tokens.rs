@@ -86,7 +86,7 @@ fn creation(frame: Frame<'_>, it: &Page<'_>, asks: bool) -> Markup {
                 autofocus[it.is_new || wrong(Field::Name).is_some()]
                 aria-invalid=[wrong(Field::Name).map(|_| "true")]
                 aria-describedby=[described_by(wrong(Field::Name), Some("name-advice"))];
-            p.hint #name-advice { (t.bad_token_name.hint) }
+            p.hint #name-advice { (t.bad_display_name.hint) }
             label for="days" { (t.expires_in) }
             select #days name="days" {
                 @for (days, words) in lives {

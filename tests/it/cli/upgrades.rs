@@ -1,5 +1,5 @@
-//! Databases of every older schema under the program of today: whoever had an account has it still, and what goes wrong
-//! meanwhile leaves the old database or the new one. docs/upgrading.md is what operators are told.
+//! Databases of every older schema under the program of today: every account is still there, and a failure during the
+//! upgrade leaves the old database or the new one. docs/upgrading.md is what operators are told.
 //!
 //! The program that wrote an older schema is not there where these tests run. One file is from it, as it was left
 //! behind; all others are made by the migrations of that time, and a program of the future by a schema number that
