@@ -6,7 +6,7 @@
 //!
 //! tiny_http listens on private Unix sockets, to which only the gate connects.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::Instant;
+
+use rustix::fs::{FlockOperation, flock};
 
 #[cfg(feature = "mail")]
 use crate::auth::events::Event;
@@ -312,6 +314,8 @@ fn read(incoming: &mut tiny_http::Request) -> Asked {
 /// The folder for the private sockets, which only this user may enter. It is removed at shutdown.
 pub(super) struct Private {
     folder: PathBuf,
+    /// Shows other processes for as long as this one runs that the folder is in use.
+    _lock: File,
 }
 
 impl Private {
@@ -326,12 +330,12 @@ impl Private {
             // The longest name of a socket, h18446744073709551615, has to fit behind it.
             let is_short = folder.as_os_str().len() + 22 <= SOCKET_PATH_BYTES_MAX;
             let made = if is_short {
-                DirBuilder::new().mode(0o700).create(&folder)
+                DirBuilder::new().mode(0o700).create(&folder).and_then(|()| locked(&folder))
             } else {
                 Err(io::Error::other("its path is too long for a socket"))
             };
             match made {
-                Ok(()) => return Ok(Self { folder }),
+                Ok(lock) => return Ok(Self { folder, _lock: lock }),
                 Err(err) => causes.push(format!("{}: {err}", parent.display())),
             }
         }
@@ -346,7 +350,15 @@ impl Drop for Private {
     }
 }
 
-/// Removes the private folders of killed processes: those with sockets on none of which a process listens.
+/// The folder, locked until it is closed; an error if another process has locked it.
+fn locked(folder: &Path) -> io::Result<File> {
+    let opened = File::open(folder)?;
+    flock(&opened, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(opened)
+}
+
+/// Removes the private folders of killed processes: those with sockets on none of which a process listens, and which no
+/// process has locked. A socket that is bound and does not listen yet refuses connections as one that was left.
 fn remove_stale(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
@@ -358,7 +370,11 @@ fn remove_stale(parent: &Path) {
             let answer = std::os::unix::net::UnixStream::connect(it);
             answer.is_err_and(|err| err.kind() == io::ErrorKind::ConnectionRefused)
         };
-        if is_private && !sockets.is_empty() && sockets.iter().all(is_dead) {
+        if is_private
+            && !sockets.is_empty()
+            && sockets.iter().all(is_dead)
+            && let Ok(_lock) = locked(&entry.path())
+        {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -99,7 +99,9 @@ impl Binary {
                 log.push('\n');
             }
         });
-        let address = told.recv_timeout(PATIENCE).expect("it says where it listens");
+        let Ok(address) = told.recv_timeout(PATIENCE) else {
+            panic!("it does not say where it listens: {}", log.lock().unwrap());
+        };
         Self { child, address, log, reader: Some(reader) }
     }
 

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -692,7 +692,7 @@ fn hides_its_private_sockets_and_takes_them_away() {
     let folder = folder();
     let stale = folder.path().join(".vestibule-stale");
     fs::create_dir(&stale).unwrap();
-    drop(std::os::unix::net::UnixListener::bind(stale.join("r1")).unwrap());
+    drop(UnixListener::bind(stale.join("r1")).unwrap());
     let server = Binary::start(folder.path(), &[]);
     assert!(!stale.exists(), "what a killed server left is cleared away");
     let socket = private_socket(folder.path(), "r1").unwrap();
@@ -705,6 +705,22 @@ fn hides_its_private_sockets_and_takes_them_away() {
     let private = private.to_owned();
     server.stop();
     assert!(!private.exists());
+}
+
+#[test]
+fn removes_no_private_sockets_of_a_server_that_begins_to_listen_at_the_same_moment() {
+    let folder = folder();
+    let beginning = folder.path().join(".vestibule-beginning");
+    fs::create_dir(&beginning).unwrap();
+    let lock = fs::File::open(&beginning).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    // Whoever connects is refused, as between the system calls bind and listen.
+    drop(UnixListener::bind(beginning.join("r1")).unwrap());
+    drop(Binary::start(folder.path(), &[]));
+    assert!(beginning.exists());
+    drop(lock);
+    drop(Binary::start(folder.path(), &[]));
+    assert!(!beginning.exists(), "it ended before it listened");
 }
 
 #[test]
