@@ -147,6 +147,11 @@ impl RecordField {
             "the name of the access token, if the operator revoked it",
         ),
         Self::text(
+            "name",
+            &[Event::PasskeyRemove],
+            "the name of the passkey, if the operator removed it",
+        ),
+        Self::text(
             "network",
             &[Event::UserUnlock],
             "the address or the network whose failures were forgotten",

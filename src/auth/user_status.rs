@@ -3,7 +3,7 @@
 use crate::auth::audit::{self, Activity};
 use crate::auth::events::Event;
 use crate::auth::throttle::{self, FailedAttempts};
-use crate::auth::{access_tokens, devices, keys, sessions};
+use crate::auth::{access_tokens, devices, keys, passkeys, sessions};
 use crate::base::clock::Moment;
 use crate::store::{Key, Result, Store, User};
 
@@ -23,6 +23,8 @@ pub struct UserStatus {
     pub known_browsers: usize,
     /// What there is beside the password; `None`: the password is enough.
     pub second_factor: Option<SecondFactorStatus>,
+    /// The passkeys, those that are a second factor only included.
+    pub passkeys: usize,
 }
 
 /// The second factor of one account at a moment.
@@ -86,6 +88,7 @@ impl UserStatus {
             open: OpenAccess::of(store, user, now)?,
             known_browsers: devices::of_user(store, &user.id, now)?.len(),
             second_factor: SecondFactorStatus::of(store, user, now)?,
+            passkeys: passkeys::of_user(store, &user.id)?.len(),
         })
     }
 }

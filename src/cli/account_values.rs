@@ -96,12 +96,23 @@ pub(super) fn email(text: &str) -> Result<String, String> {
 
 /// The handle of a session, an access token or an invitation.
 pub(super) fn handle(text: &str) -> Result<String, String> {
-    let handle = text.trim().to_ascii_lowercase();
-    let is_hex = handle.bytes().all(|it| it.is_ascii_hexdigit());
-    let is_handle = is_hex && HANDLE_DIGITS.contains(&handle.len());
-    is_handle.then_some(handle).ok_or_else(|| {
+    hex(text, &HANDLE_DIGITS).ok_or_else(|| {
         "a handle is 16 hex digits as listed, or 8 as in the log and the audit log".to_owned()
     })
+}
+
+/// The handle of a passkey.
+pub(super) fn passkey(text: &str) -> Result<String, String> {
+    hex(text, &HANDLE_DIGITS[..1]).ok_or_else(|| {
+        "a passkey has a handle of 8 hex digits; vestibule user passkey list shows it".to_owned()
+    })
+}
+
+/// Hex digits in lower case, if there are as many as one of these numbers.
+fn hex(text: &str, lengths: &[usize]) -> Option<String> {
+    let digits = text.trim().to_ascii_lowercase();
+    let is_hex = digits.bytes().all(|it| it.is_ascii_hexdigit());
+    (is_hex && lengths.contains(&digits.len())).then_some(digits)
 }
 
 /// A note, which only operators see.
@@ -125,6 +136,14 @@ mod tests {
         }
         for text in ["", "xyz", "0b7e4a6", "0b7e4a65f", "0b7e4a6g", "h:0b7e4a65"] {
             assert!(handle(text).unwrap_err().contains("16 hex digits"), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_the_handle_of_a_passkey_in_its_one_length() {
+        assert_eq!(passkey(" 0B7E4A65 ").as_deref(), Ok("0b7e4a65"));
+        for text in ["", "0b7e4a6", "0b7e4a6g", "3fa9c1d20b7e4a65"] {
+            assert!(passkey(text).unwrap_err().contains("user passkey list"), "{text}");
         }
     }
 

@@ -6,11 +6,12 @@
 use serde_json::{Value, json};
 
 use crate::auth::access_tokens;
+use crate::auth::passkeys;
 use crate::auth::second_factors;
 use crate::auth::sessions::{self, Resumed, Started, State};
 use crate::auth::usernames::NameKind;
 use crate::base::clock::Moment;
-use crate::store::{AccessToken, Session, User};
+use crate::store::{AccessToken, Passkey, Session, User};
 use crate::web::http::Response;
 use crate::web::messages::{EN, Message, MessageKey};
 
@@ -152,6 +153,18 @@ pub(crate) fn access_token(it: &AccessToken, now: Moment) -> Value {
         "expires_at": it.expires_at.rfc3339(),
         "used_at": it.used_at.map(Moment::rfc3339),
         "ended": access_tokens::is_ended(it, now),
+    })
+}
+
+/// A passkey as its owner and an operator see it.
+pub(crate) fn passkey(it: &Passkey) -> Value {
+    json!({
+        "passkey": passkeys::handle(it),
+        "name": it.name,
+        "created_at": it.created_at.rfc3339(),
+        "used_at": it.used_at.map(Moment::rfc3339),
+        "signs_in_alone": it.verifies_user,
+        "domain": it.rp_id,
     })
 }
 

@@ -5,6 +5,8 @@ pub(super) mod change;
 mod groups;
 mod links;
 mod list;
+mod notices;
+mod passkeys;
 mod second_factor;
 mod show;
 
@@ -12,6 +14,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use self::groups::GroupChanges;
 use self::list::ListArgs;
+use self::passkeys::PasskeyAction;
 use super::change_report::ChangeReport;
 use super::find::{UserArg, find};
 use super::keys::{self, KeyAction};
@@ -161,9 +164,9 @@ pub enum UserAction {
         #[arg(value_parser = clap::builder::PossibleValuesParser::new(languages()))]
         language: String,
     },
-    /// Turn the second factor of a user off who has lost it: the app and the recovery codes are deleted, and all
-    /// sessions end. The password alone then signs in; where a second factor is required, the user sets up a new
-    /// one when they sign in. Be sure who asks for it. A verified address is told
+    /// Turn the second factor of a user off who has lost it: the app, the recovery codes and the passkeys that are a
+    /// second factor only are deleted, and all sessions end. The password alone then signs in; where a second factor is
+    /// required, the user sets up a new one when they sign in. Be sure who asks for it. A verified address is told
     /// by mail, unless the server that was the last to start sends no notices.
     #[command(after_help = "Example:\n  vestibule user second-factor anna off")]
     SecondFactor {
@@ -178,6 +181,13 @@ pub enum UserAction {
         #[arg(value_parser = clap::builder::PossibleValuesParser::new(languages()))]
         language: String,
     },
+    /// List and remove the passkeys of a user.
+    #[command(after_help = "Example:\n  vestibule user passkey list anna")]
+    Passkey {
+        /// What to do.
+        #[command(subcommand)]
+        action: PasskeyAction,
+    },
     /// Clear the failed attempts for a name, wrong codes of its authenticator app included, or from an IP address or a
     /// network. The next attempt need not wait.
     #[command(after_help = "Examples:\n  vestibule user unlock anna\n  \
@@ -188,8 +198,8 @@ pub enum UserAction {
         #[arg(value_name = "NAME|ADDRESS|NETWORK", value_parser = account_values::user)]
         name: String,
     },
-    /// Show a user: names, keys, groups, last sign-in, failed attempts and the current wait, second factor, sessions,
-    /// access tokens and known browsers.
+    /// Show a user: names, keys, groups, last sign-in, failed attempts and the current wait, second factor, passkeys,
+    /// sessions, access tokens and known browsers.
     #[command(after_help = "Example:\n  vestibule user show anna --json")]
     Show {
         /// The user.
@@ -316,6 +326,10 @@ pub(super) fn run(
             let store = &*open(Access::Read)?;
             keys::list(store, &find(store, &user.name)?, json)?
         }
+        UserAction::Passkey { action: PasskeyAction::List { user } } => {
+            let store = &*open(Access::Read)?;
+            passkeys::list(store, &find(store, &user.name)?, json)?
+        }
         action => {
             if let UserAction::Key { action } = &action {
                 keys::check(action).map_err(Failure::usage)?;
@@ -363,12 +377,16 @@ fn change(
         UserAction::SecondFactor { user, action: SecondFactorAction::Off, language } => {
             Ok(second_factor::turn_off(store, &find(&user)?, &language, now)?)
         }
+        UserAction::Passkey { action: PasskeyAction::Remove { user, handle, language } } => {
+            Ok(passkeys::remove(store, &find(&user)?, (&handle, &language), now)?)
+        }
         UserAction::Enable { user } => Ok(access::enable(store, &find(&user)?, now)?),
         UserAction::Add { .. }
         | UserAction::Rename { .. }
         | UserAction::List(_)
         | UserAction::Show { .. }
         | UserAction::Groups { groups: None, .. }
+        | UserAction::Passkey { action: PasskeyAction::List { .. } }
         | UserAction::ResetLink { .. } => unreachable!("it is done before"),
     }
 }

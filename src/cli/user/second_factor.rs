@@ -1,23 +1,14 @@
 //! `vestibule user second-factor`: turns the second factor of a user off who has lost it.
 
 use super::change::{gone, open_access};
-use crate::auth::audit;
+use super::notices;
 use crate::auth::events::Event;
 use crate::auth::second_factors::{self, TurnedOff};
 use crate::base::clock::Moment;
 use crate::cli::change_report::ChangeReport;
 use crate::cli::records::record;
-use crate::cli::serve::NOTICES;
 use crate::cli::table::{counted, printable};
 use crate::store::{Store, User};
-
-/// Whether a server sends notices, as far as is on record. A notice that no server sends would wait until one does, and
-/// tell old news then.
-fn sends_notices(store: &dyn Store) -> bool {
-    // Without a record, a notice that waits in vain is better than a user who is not told.
-    let settings = audit::last_settings(store).ok().flatten();
-    settings.is_none_or(|all| all.iter().any(|(name, value)| name == NOTICES && value == "on"))
-}
 
 /// Turns the second factor of a user off, and has them told in this language.
 pub(super) fn turn_off(
@@ -28,7 +19,7 @@ pub(super) fn turn_off(
 ) -> Result<ChangeReport, String> {
     let name = printable(&user.username);
     let sessions = open_access(store, user, now)?.sessions;
-    let language = Some(language).filter(|_| sends_notices(store));
+    let language = notices::language(store, language);
     let done = second_factors::turn_off_for(store, user, language, now);
     let is_told = match done.map_err(|err| err.to_string())? {
         TurnedOff::Done { is_told } => is_told,
@@ -44,15 +35,9 @@ pub(super) fn turn_off(
         0 => "no session was open".to_owned(),
         count => format!("{} ended", counted(count, "session")),
     };
-    let mut sentence = format!(
+    let sentence = format!(
         "the second factor of {name} is off, with its recovery codes; {ended}; the password alone signs in now"
     );
-    let address = printable(user.verified_email());
-    if is_told {
-        sentence = format!("{sentence}; a server with mail tells {address}");
-    } else if !address.is_empty() {
-        sentence = format!("{sentence}; {address} is not told, as no server sends notices");
-    }
-    let report = ChangeReport::of(user, sentence).with("changed", true);
-    Ok(report.with("sessions_ended", sessions).with("mailed", is_told))
+    let report = notices::told(ChangeReport::of(user, sentence), user, is_told);
+    Ok(report.with("changed", true).with("sessions_ended", sessions))
 }

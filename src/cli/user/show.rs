@@ -65,6 +65,7 @@ fn rows(user: &User, status: &UserStatus) -> Vec<(&'static str, String)> {
     }
     rows.extend(second_factor(status));
     rows.extend([
+        ("passkeys", status.passkeys.to_string()),
         ("sessions", open.sessions.to_string()),
         ("access tokens", open.access_tokens.to_string()),
         ("known browsers", status.known_browsers.to_string()),
@@ -97,6 +98,7 @@ fn all_data(user: &User, status: &UserStatus, attributes: &str) -> Value {
     data["wait_seconds"] = seconds(*failed_elsewhere).into();
     data["failed_attempts_in_known_browsers"] = failed_in_known.attempts.into();
     data["wait_seconds_in_known_browsers"] = seconds(*failed_in_known).into();
+    data["passkeys"] = status.passkeys.into();
     data["sessions"] = open.sessions.into();
     data["access_tokens"] = open.access_tokens.into();
     data["known_browsers"] = status.known_browsers.into();

@@ -12,7 +12,6 @@ use crate::auth::passkeys::{
     Removed,
 };
 use crate::auth::sessions;
-use crate::base::clock::Moment;
 use crate::base::display_name::display_name;
 use crate::base::token::Token;
 use crate::base::webauthn::{PasskeyKey, RelyingParty, encode};
@@ -24,7 +23,7 @@ use crate::web::pages::passkeys::{self as pages, PasskeyPage, PasskeyRow};
 use crate::web::pages::{Alert, Told};
 use crate::web::refusals::Refusal;
 use crate::web::status_messages::StatusMessage;
-use crate::web::{Site, running_script};
+use crate::web::{Site, json, running_script};
 
 const HERE: &str = "/account/passkeys";
 
@@ -278,7 +277,7 @@ fn page(call: &SignedInCall<'_>, status: u16, refusal: Option<Alert>) -> Answere
     let site = site.filter(|_| !is_full && sessions::is_recent(call.session(), call.now));
     let options = |signs_in_alone| site.map(|it| creation_options(call, it, &own, signs_in_alone));
     if call.wants() == Wants::Json {
-        let all: Vec<_> = own.iter().map(data).collect();
+        let all: Vec<_> = own.iter().map(json::passkey).collect();
         let mut data = json!({ "passkeys": all });
         if let Some(options) = options(true) {
             data["creation_options"] = options;
@@ -299,17 +298,6 @@ fn page(call: &SignedInCall<'_>, status: u16, refusal: Option<Alert>) -> Answere
     };
     let response = call.page(status, |frame| pages::passkeys(frame, &rows, &shown));
     Ok(if texts.is_some() { running_script(response) } else { response })
-}
-
-fn data(it: &Passkey) -> Value {
-    json!({
-        "passkey": passkeys::handle(it),
-        "name": it.name,
-        "created_at": it.created_at.rfc3339(),
-        "used_at": it.used_at.map(Moment::rfc3339),
-        "signs_in_alone": it.verifies_user,
-        "domain": it.rp_id,
-    })
 }
 
 fn row(call: &SignedInCall<'_>, it: &Passkey) -> PasskeyRow {

@@ -760,7 +760,7 @@ fn prints_help_and_version_in_whatever_way_they_are_asked_for() {
     assert_eq!(print(&["version"]), print(&["--version"]));
     assert_eq!(print(&["help"]), print(&["--help"]));
     assert_eq!(print(&["help", "user", "add"]), print(&["user", "add", "--help"]));
-    for group in ["user", "user key", "session", "invite", "token", "import"] {
+    for group in ["user", "user key", "user passkey", "session", "invite", "token", "import"] {
         let words: Vec<_> = group.split(' ').collect();
         let told = print(&words);
         assert_eq!(told, print(&[&["help"], &*words].concat()));

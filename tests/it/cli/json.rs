@@ -6,7 +6,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::admin::{run, said};
+use super::passkeys::give_passkey;
 use crate::binary::{Binary, vestibule};
+use crate::soft_authenticator::SoftAuthenticator;
 
 /// Commands that tell a script nothing: they serve, or print what is no data.
 const SILENT: [&str; 2] = ["vestibule serve", "vestibule completions"];
@@ -40,7 +42,7 @@ fn one(folder: &Path, line: &str) -> Value {
     all.into_iter().next().unwrap()
 }
 
-/// A folder with two users; anna has a session and an access token, and there is an invitation.
+/// A folder with two users; anna has a session, an access token and a passkey, and there is an invitation.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::start(folder.path(), &["--basic-auth"]);
@@ -48,6 +50,7 @@ fn folder() -> tempfile::TempDir {
     server.sign_up("bertha");
     server.post("/account/tokens", "name=backup&days=30", Some(&cookie));
     server.stop();
+    give_passkey(folder.path(), "anna", &SoftAuthenticator::es256("https://a.test"), true);
     folder
 }
 
@@ -56,6 +59,7 @@ fn told_to_scripts(folder: &Path) -> Vec<(String, Value)> {
     let invitation = one(folder, "invite new --origin https://a.test --uses 2 --note office");
     let handle = |line: &str| one(folder, line)["handle"].as_str().unwrap().to_owned();
     let (token, session) = (handle("token list anna"), handle("session list bertha"));
+    let passkey = one(folder, "user passkey list anna")["passkey"].as_str().unwrap().to_owned();
     let path = |name: &str| folder.join(name).display().to_string();
     let [copy, export, moved] = ["copy.db", "out.jsonl", "moved.db"].map(path);
     let revoked = invitation["handle"].as_str().unwrap();
@@ -82,6 +86,8 @@ fn told_to_scripts(folder: &Path) -> Vec<(String, Value)> {
         ("user reset-link carola --origin https://a.test", json!({ "username": "carola" })),
         ("user delete carola --yes", json!({ "access_tokens_ended": 0 })),
         ("user free carola", json!({ "username": "carola" })),
+        ("user passkey list anna", json!({ "passkey": passkey, "domain": "a.test" })),
+        (&format!("user passkey remove anna {passkey}"), json!({ "passkeys_removed": 1 })),
         ("session list anna", json!({ "address": "127.0.0.1" })),
         (&format!("session end {session}"), json!({ "sessions_ended": 1 })),
         ("session end-all anna", json!({ "sessions_ended": 1 })),

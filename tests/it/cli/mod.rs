@@ -34,6 +34,7 @@ mod json;
 mod kill;
 pub(crate) mod migrate;
 mod output;
+mod passkeys;
 mod proxy;
 mod sealing_key;
 mod second_factor;

@@ -130,7 +130,7 @@ fn turns_the_second_factor_of_a_user_off_who_has_lost_it() {
 }
 
 /// The mails that wait.
-fn letters(folder: &Path) -> Vec<String> {
+pub fn letters(folder: &Path) -> Vec<String> {
     let raw = raw(folder);
     let sql = "SELECT kind || ' ' || language || ' ' || address FROM mail";
     let mut found = raw.prepare(sql).unwrap();
