@@ -43,3 +43,11 @@ has() {
     *) check "$1" "…$2…" "$3" ;;
     esac
 }
+
+# lacks 'what should not be there' 'a part of what is not expected' 'what came'
+lacks() {
+    case $3 in
+    *"$2"*) check "$1" "nothing with $2" "$3" ;;
+    *) printf 'ok    %s\n' "$1" ;;
+    esac
+}

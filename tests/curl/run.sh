@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every script in this folder against four servers: one to try out and one with an https origin, each
-# at the root of its host and below a path of it; and addresses.sh against a fifth one.
+# at the root of its host and below a path of it; addresses.sh against a fifth one, and passkeys.sh against two more.
 # run.sh BINARY
 set -eu
 cd "$(dirname "$0")"
@@ -31,13 +31,19 @@ start() {
     done
 }
 
-# run_all COOKIE POLICY runs all scripts against the server that was started last, below $prefix of its host.
+# run SCRIPT COOKIE POLICY [DOMAIN] runs a script against the server that was started last, below $prefix of its host.
+# DOMAIN is what it makes passkeys for.
+run() {
+    printf '\n-- %s%s\n' "$1" "$flags"
+    URL=$url$prefix COOKIE=$2 POLICY=$3 PASSKEYS=${4:-} VESTIBULE_DATABASE=$database sh "$1"
+    ran=$((ran + 1))
+}
+
+# run_all COOKIE POLICY [DOMAIN] runs all of them.
 run_all() {
     for script in *.sh; do
         case $script in run.sh | check.sh | addresses.sh) continue ;; esac
-        printf '\n-- %s%s\n' "$script" "$flags"
-        URL=$url$prefix COOKIE=$1 POLICY=$2 VESTIBULE_DATABASE=$database sh "$script"
-        ran=$((ran + 1))
+        run "$script" "$@"
     done
 }
 
@@ -52,14 +58,17 @@ for prefix in "" /auth; do
     fi
     run_all auth_session seed
     start "origin${prefix:+-below}" --origin "https://auth.test$prefix"
-    run_all __Host-auth_session standard
+    run_all __Host-auth_session standard auth.test
 done
-# A site with other forms.
+# Sites with other forms.
 prefix="" MAIL=$work/mail
 export MAIL
 start addresses --origin https://auth.test --names address --verify-before-sign-in \
     --mail-command "$(command -v tee) $MAIL" --mail-from 'Test <test@auth.test>'
-printf '\n-- addresses.sh%s\n' "$flags"
-URL=$url COOKIE=__Host-auth_session POLICY=standard sh addresses.sh
-ran=$((ran + 1))
+run addresses.sh __Host-auth_session standard
+start passkeys-off --origin https://auth.test --passkeys off
+run passkeys.sh __Host-auth_session standard
+start passkey-domain --origin https://auth.example.test --passkey-domain example.test
+export ORIGIN=https://auth.example.test
+run passkeys.sh __Host-auth_session standard example.test
 printf '\nAll curl scripts passed: %d runs.\n' "$ran"
