@@ -50,6 +50,8 @@ pub enum ChallengePurpose<'a> {
     SignIn,
     /// The second step of the sign-in that waits under this token.
     SecondStep(&'a TokenHash),
+    /// Turning the second factor on or off in this session, or replacing its recovery codes.
+    SecondFactor(&'a TokenHash),
     /// Proving the user once more in this session.
     Prove(&'a TokenHash),
 }
@@ -63,6 +65,7 @@ impl ChallengePurpose<'_> {
             Self::Add(user, session) => format!("add:{}:{}", user.as_str(), hash(session)),
             Self::SignIn => "sign_in".to_owned(),
             Self::SecondStep(token) => format!("second_step:{}", hash(token)),
+            Self::SecondFactor(session) => format!("second_factor:{}", hash(session)),
             Self::Prove(session) => format!("prove:{}", hash(session)),
         }
     }
@@ -70,7 +73,15 @@ impl ChallengePurpose<'_> {
     const fn life(self) -> Duration {
         match self {
             Self::SignIn => SIGN_IN_LIFE,
-            Self::Add(..) | Self::SecondStep(_) | Self::Prove(_) => LIFE,
+            Self::Add(..) | Self::SecondStep(_) | Self::SecondFactor(_) | Self::Prove(_) => LIFE,
+        }
+    }
+
+    /// Whether a passkey has to verify its user for this. As a second factor it need not: the password is given too.
+    const fn needs_verification(self) -> bool {
+        match self {
+            Self::Add(..) | Self::SignIn | Self::Prove(_) => true,
+            Self::SecondStep(_) | Self::SecondFactor(_) => false,
         }
     }
 }
@@ -305,15 +316,14 @@ pub fn prove(
     })
 }
 
-/// The use of a passkey as the second factor of a sign-in that waits under this token.
+/// The use of a passkey of this user as a second factor.
 pub(super) fn second_factor(
     auth: &Authenticator,
-    (user, token): (&User, &TokenHash),
+    (user, purpose): (&User, ChallengePurpose<'_>),
     answer: &str,
     caller: &Caller,
     now: Moment,
 ) -> Result<std::result::Result<PasskeyUse, PasskeyFailure>> {
-    let purpose = ChallengePurpose::SecondStep(token);
     Ok(match verify(auth, answer, (purpose, Some(user)), now)? {
         Ok((_, passkey_use)) => Ok(passkey_use),
         Err(refused) => {
@@ -386,11 +396,11 @@ fn verify(
     let Some((user, passkey)) = store.passkey(&response.id)? else {
         return refused(PasskeyFailure::Unknown, None);
     };
-    let needs_verification = !matches!(purpose, ChallengePurpose::SecondStep(_));
+    let needs_verification = purpose.needs_verification();
     if let Some(failure) = mismatch(site, &passkey, (&user, owner), needs_verification, &response) {
         return refused(failure, Some(user));
     }
-    match use_of(store, site, (&response, &passkey), (purpose, needs_verification), now) {
+    match use_of(store, site, (&response, &passkey), purpose, now) {
         Ok(passkey_use) => Ok(Ok((user, passkey_use))),
         Err(failure) => refused(failure, Some(user)),
     }
@@ -401,13 +411,13 @@ fn use_of(
     store: &dyn Store,
     site: &RelyingParty,
     (response, passkey): (&AuthenticationResponse, &Passkey),
-    (purpose, needs_verification): (ChallengePurpose<'_>, bool),
+    purpose: ChallengePurpose<'_>,
     now: Moment,
 ) -> std::result::Result<PasskeyUse, PasskeyFailure> {
     let public_key = PasskeyKey::from_cose(&passkey.public_key).ok_or(ResponseFlaw::PublicKey)?;
     let (key, purpose_text) = (key(store), purpose.text());
     let rule = rule(&key, (&purpose_text, purpose.life()), now);
-    let expected = expected(site, rule, needs_verification);
+    let expected = expected(site, rule, purpose.needs_verification());
     let found = read_authentication(response, &public_key, &expected)?;
     let counts = found.sign_count != 0 || passkey.sign_count != 0;
     if counts && found.sign_count <= passkey.sign_count {

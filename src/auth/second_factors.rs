@@ -10,7 +10,7 @@ use crate::auth::Authenticator;
 use crate::auth::devices::{self, DEVICE_LIFE};
 use crate::auth::mail::{self, LetterKind};
 use crate::auth::one_time_tokens;
-use crate::auth::passkeys::{self, PasskeyFailure};
+use crate::auth::passkeys::{self, ChallengePurpose, PasskeyFailure};
 use crate::auth::sessions::{self, Started};
 use crate::auth::sign_in::{Admission, Caller, entry};
 use crate::auth::throttle::{self, Subject};
@@ -21,8 +21,8 @@ use crate::base::token::{Token, TokenHash};
 use crate::base::totp::{CodeMatch, TimeStep, TotpCode, TotpSecret};
 use crate::store::{
     ClientInfo, CountId, Device, Epoch, Error, FactorProof, Groups, Letter, OneTimeTokenAdded,
-    Purpose, Result, SecondFactorOn, SecondFactorSet, SecondStepDone, Session, SessionStart, Store,
-    Totp, User, UserId,
+    PasskeyUse, Purpose, Result, SecondFactorOn, SecondFactorSet, SecondStepDone, Session,
+    SessionStart, Store, Totp, User, UserId,
 };
 
 /// Who has to have a second factor.
@@ -138,6 +138,12 @@ pub enum CodeFailure {
     Passkey(PasskeyFailure),
 }
 
+impl From<PasskeyFailure> for CodeFailure {
+    fn from(failure: PasskeyFailure) -> Self {
+        Self::Passkey(failure)
+    }
+}
+
 impl CodeFailure {
     /// The value of `reason` in the log.
     pub const fn reason(self) -> &'static str {
@@ -235,15 +241,37 @@ pub enum Finished {
     Wait(Duration, UserId),
 }
 
-/// What a second step is finished with.
-pub enum Given<'a> {
+/// A second factor that is given.
+#[derive(Clone, Copy)]
+pub enum GivenFactor<'a> {
     /// A code of the user's app, or a recovery code.
     Code(GivenCode),
     /// A browser's answer in JSON, with a passkey of the user.
     Passkey(&'a str),
-    /// The first code of an app that is set up with this secret, and the recovery codes that the user is shown
-    /// afterwards.
-    NewApp(&'a TotpSecret, TotpCode, &'a [RecoveryCode]),
+}
+
+impl<'a> GivenFactor<'a> {
+    /// What a form gives: the answer of a passkey, or else what was typed for a code. `None`: neither.
+    pub fn read(answer: Option<&'a str>, typed: &str) -> Option<Self> {
+        answer.map(Self::Passkey).or_else(|| GivenCode::read(typed).map(Self::Code))
+    }
+}
+
+/// What the second factor is turned on with.
+#[derive(Clone, Copy)]
+pub enum NewFactor<'a> {
+    /// The first code of an app that is set up with this secret.
+    App(&'a TotpSecret, TotpCode),
+    /// A browser's answer in JSON, with a passkey that the user has already.
+    Passkey(&'a str),
+}
+
+/// What a second step is finished with.
+pub enum Given<'a> {
+    /// The second factor.
+    Factor(GivenFactor<'a>),
+    /// A new one, and the recovery codes that the user is shown afterwards.
+    New(NewFactor<'a>, &'a [RecoveryCode]),
 }
 
 /// Finishes a sign-in that waits: uses up the code, and starts a session with a new token. If the user wants this
@@ -265,36 +293,39 @@ pub fn finish(
     let known = device_of(auth, user, caller, now)?.map(|it| it.id);
     let limits = &auth.rules.limits;
     let subject = Subject::second_factor(store, limits, &user.id, known.as_ref(), caller.address);
-    let (app, passkey_use);
+    let hash = token.hash();
+    let purpose = ChallengePurpose::SecondStep(&hash);
+    let (new, passkey_use);
     let hashes: Vec<_>;
     let (proof, means) = match given {
-        Given::Passkey(answer) => {
-            let whose = (user, &token.hash());
-            match passkeys::second_factor(auth, whose, answer, caller, now)? {
+        Given::Factor(GivenFactor::Passkey(answer)) => {
+            match passkeys::second_factor(auth, (user, purpose), answer, caller, now)? {
                 Ok(found) => passkey_use = found,
                 Err(failure) => {
-                    return Ok(Finished::Refused(CodeFailure::Passkey(failure), user.id.clone()));
+                    return Ok(Finished::Refused(failure.into(), user.id.clone()));
                 }
             }
             (FactorProof::Passkey(&passkey_use), Means::Passkey)
         }
-        Given::NewApp(..) if user.second_factor_since.is_some() => return Ok(Finished::Gone),
-        Given::NewApp(secret, code, codes) => {
-            app = match new_app(auth, &user.id, secret, *code, now) {
-                Ok(app) => app,
+        Given::New(..) if user.second_factor_since.is_some() => return Ok(Finished::Gone),
+        Given::New(factor, codes) => {
+            new = match verify_new(auth, (user, purpose), *factor, caller, now)? {
+                Ok(new) => new,
                 Err(failure) => return Ok(Finished::Refused(failure, user.id.clone())),
             };
             hashes = codes.iter().map(RecoveryCode::hash).collect();
-            (FactorProof::NewApp(&app, &hashes), Means::SetUp)
+            (new.proof(&hashes), Means::SetUp)
         }
-        Given::Code(code) => match verify(auth, &user.id, *code, &subject, now)? {
-            Verified::Right(proof, means) => (proof, means),
-            Verified::Refused(failure) => {
-                tell_of_known_password(auth, user, caller, &subject, now)?;
-                return Ok(Finished::Refused(failure, user.id.clone()));
+        Given::Factor(GivenFactor::Code(code)) => {
+            match verify(auth, &user.id, *code, &subject, now)? {
+                Verified::Right(proof, means) => (proof, means),
+                Verified::Refused(failure) => {
+                    tell_of_known_password(auth, user, caller, &subject, now)?;
+                    return Ok(Finished::Refused(failure, user.id.clone()));
+                }
+                Verified::Wait(wait) => return Ok(Finished::Wait(wait, user.id.clone())),
             }
-            Verified::Wait(wait) => return Ok(Finished::Wait(wait, user.id.clone())),
-        },
+        }
     };
     let is_known = known.is_some();
     let (device, entry) =
@@ -302,7 +333,7 @@ pub fn finish(
     let periods = &auth.rules.periods;
     let started = sessions::new(periods, &user.id, &entry, now);
     let session = &started.session;
-    let done = store.finish_second_step(&token.hash(), &proof, session, periods.most, &entry)?;
+    let done = store.finish_second_step(&hash, &proof, session, periods.most, &entry)?;
     Ok(match done {
         SecondStepDone::Done => {
             let admission = Admission { user: waiting.user, started, device, invite: None };
@@ -448,6 +479,40 @@ fn secret_of(auth: &Authenticator, app: &Totp) -> Result<TotpSecret> {
     opened.map_err(|fault| Error::Broken(format!("the second factor of user {user}: {fault}")))
 }
 
+/// A new second factor whose owner has shown that they have it.
+enum VerifiedNew {
+    App(Totp),
+    Passkey(PasskeyUse),
+}
+
+impl VerifiedNew {
+    const fn proof<'a>(&'a self, codes: &'a [TokenHash]) -> FactorProof<'a> {
+        match self {
+            Self::App(app) => FactorProof::NewApp(app, codes),
+            Self::Passkey(passkey_use) => FactorProof::NewPasskey(passkey_use, codes),
+        }
+    }
+}
+
+fn verify_new(
+    auth: &Authenticator,
+    (user, purpose): (&User, ChallengePurpose<'_>),
+    factor: NewFactor<'_>,
+    caller: &Caller,
+    now: Moment,
+) -> Result<std::result::Result<VerifiedNew, CodeFailure>> {
+    Ok(match factor {
+        NewFactor::App(secret, code) => {
+            new_app(auth, &user.id, secret, code, now).map(VerifiedNew::App)
+        }
+        NewFactor::Passkey(answer) => {
+            passkeys::second_factor(auth, (user, purpose), answer, caller, now)?
+                .map(VerifiedNew::Passkey)
+                .map_err(CodeFailure::from)
+        }
+    })
+}
+
 /// The record of an app that is set up with its first code, which is used up by that.
 fn new_app(
     auth: &Authenticator,
@@ -474,7 +539,7 @@ fn new_app(
 pub enum TurnedOn {
     /// It is on. All other sessions have ended; this one replaces the caller's.
     Done(Started),
-    /// The code is not that of the app.
+    /// The code is not that of the app, or the passkey is refused.
     Refused(CodeFailure),
     /// There is one already.
     AlreadyOn,
@@ -482,20 +547,22 @@ pub enum TurnedOn {
     SessionEnded,
 }
 
-/// Turns the second factor of a signed-in user on, whose app shows this code for this secret. Every other session and
-/// every sign-in that waits ends, and no other browser is known to the account any more: each of them would have a
+/// Turns the second factor of a signed-in user on, with an app or a passkey. Every other session and every sign-in that waits ends, and no other browser is known to the account any more: each of them would have a
 /// count of its own for wrong codes. The caller's session is replaced by one with a new token.
 pub fn turn_on(
     auth: &Authenticator,
     (user, session): (&User, &Session),
-    (secret, code): (&TotpSecret, TotpCode),
+    factor: NewFactor<'_>,
     codes: &[RecoveryCode],
     caller: &Caller,
     now: Moment,
 ) -> Result<TurnedOn> {
     let store = auth.store();
-    let app = match new_app(auth, &user.id, secret, code, now) {
-        Ok(app) => app,
+    let purpose = ChallengePurpose::SecondFactor(&session.id);
+    let app = match verify_new(auth, (user, purpose), factor, caller, now)? {
+        Ok(VerifiedNew::App(app)) => Some(app),
+        // Its challenge is worth nothing afterwards: it was made for the session that ends.
+        Ok(VerifiedNew::Passkey(_)) => None,
         Err(failure) => return Ok(TurnedOn::Refused(failure)),
     };
     let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
@@ -508,10 +575,12 @@ pub fn turn_on(
     let mut started = sessions::new(&auth.rules.periods, &user.id, &entry, now);
     // The password was not given now.
     started.session.proven_at = session.proven_at;
-    Ok(match store.turn_second_factor_on(Some(&app), &hashes, &started.session, &entry)? {
+    Ok(match store.turn_second_factor_on(app.as_ref(), &hashes, &started.session, &entry)? {
         SecondFactorOn::Done => TurnedOn::Done(started),
         SecondFactorOn::AlreadyOn => TurnedOn::AlreadyOn,
-        SecondFactorOn::SessionEnded | SecondFactorOn::NoFactor => TurnedOn::SessionEnded,
+        SecondFactorOn::SessionEnded => TurnedOn::SessionEnded,
+        // The last passkey was removed meanwhile.
+        SecondFactorOn::NoFactor => TurnedOn::Refused(PasskeyFailure::Used.into()),
     })
 }
 
@@ -527,16 +596,16 @@ pub enum Changed {
     Wait(Duration),
 }
 
-/// Turns the second factor of a signed-in user off, who gives a code of either kind. Wrong codes count under the
-/// session alone, as wrong passwords do there. `notice` tells the user.
+/// Turns the second factor of a signed-in user off, who gives it. Wrong codes count under the session alone, as wrong
+/// passwords do there. `notice` tells the user.
 pub fn turn_off(
     auth: &Authenticator,
     (user, session): (&User, &Session),
-    code: GivenCode,
+    given: (GivenFactor<'_>, &Caller),
     notice: Option<&Letter>,
     now: Moment,
 ) -> Result<Changed> {
-    with_proof(auth, (user, session), code, now, |proof| {
+    with_proof(auth, (user, session), given, now, |proof| {
         auth.store().turn_second_factor_off(&user.id, Some(proof), notice)
     })
 }
@@ -579,17 +648,16 @@ pub fn turn_off_for(
     })
 }
 
-/// Replaces the recovery codes of a signed-in user, who gives a code of either kind. The second factor is asked for
-/// again in every browser.
+/// Replaces the recovery codes of a signed-in user, who gives the second factor. It is asked for again in every browser.
 pub fn replace_codes(
     auth: &Authenticator,
     (user, session): (&User, &Session),
-    code: GivenCode,
+    given: (GivenFactor<'_>, &Caller),
     new: &[RecoveryCode],
     now: Moment,
 ) -> Result<Changed> {
     let hashes: Vec<_> = new.iter().map(RecoveryCode::hash).collect();
-    with_proof(auth, (user, session), code, now, |proof| {
+    with_proof(auth, (user, session), given, now, |proof| {
         auth.store().replace_recovery_codes(&user.id, &hashes, proof, None, now)
     })
 }
@@ -597,32 +665,52 @@ pub fn replace_codes(
 fn with_proof(
     auth: &Authenticator,
     (user, session): (&User, &Session),
-    code: GivenCode,
+    (given, caller): (GivenFactor<'_>, &Caller),
     now: Moment,
     change: impl FnOnce(&FactorProof<'_>) -> Result<SecondFactorSet>,
 ) -> Result<Changed> {
     let subject = Subject::reauthentication(auth.store(), &session.id);
+    let code = match given {
+        GivenFactor::Code(code) => code,
+        GivenFactor::Passkey(answer) => {
+            let purpose = ChallengePurpose::SecondFactor(&session.id);
+            let found = passkeys::second_factor(auth, (user, purpose), answer, caller, now)?;
+            return Ok(match found {
+                Ok(it) => changed(change(&FactorProof::Passkey(&it))?, PasskeyFailure::Used.into()),
+                Err(failure) => Changed::Refused(failure.into()),
+            });
+        }
+    };
     let proof = match verify(auth, &user.id, code, &subject, now)? {
         Verified::Right(proof, _) => proof,
         Verified::Refused(failure) => return Ok(Changed::Refused(failure)),
         Verified::Wait(wait) => return Ok(Changed::Wait(wait)),
     };
-    Ok(match change(&proof)? {
-        SecondFactorSet::Done => {
-            throttle::clear(auth.store(), &subject)?;
-            Changed::Done
-        }
+    let done = change(&proof)?;
+    match done {
+        SecondFactorSet::Done => throttle::clear(auth.store(), &subject)?,
+        SecondFactorSet::UsedCode => note_failure(auth, &subject, now)?,
+        SecondFactorSet::NotOn => {}
+    }
+    Ok(changed(done, CodeFailure::UsedCode))
+}
+
+fn changed(done: SecondFactorSet, used: CodeFailure) -> Changed {
+    match done {
+        SecondFactorSet::Done => Changed::Done,
         SecondFactorSet::NotOn => Changed::NotOn,
-        SecondFactorSet::UsedCode => {
-            note_failure(auth, &subject, now)?;
-            Changed::Refused(CodeFailure::UsedCode)
-        }
-    })
+        SecondFactorSet::UsedCode => Changed::Refused(used),
+    }
 }
 
 /// Asks a user for the second factor again in every browser.
 pub fn forget_browsers(auth: &Authenticator, user: &UserId) -> Result<()> {
     auth.store().forget_browsers(user).map(drop)
+}
+
+/// Whether a user has an app that shows codes. One who has a second factor without it gives a passkey.
+pub fn has_app(auth: &Authenticator, user: &UserId) -> Result<bool> {
+    Ok(auth.store().totp_of(user)?.is_some())
 }
 
 /// How many recovery codes a user has left.

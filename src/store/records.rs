@@ -314,6 +314,9 @@ pub enum FactorProof<'a> {
     Passkey(&'a PasskeyUse),
     /// A right code of an app that is set up by this, with these recovery codes. The user has none yet.
     NewApp(&'a Totp, &'a [TokenHash]),
+    /// A use of a passkey of the user, by which the second factor is turned on with these recovery codes. It is not on
+    /// yet.
+    NewPasskey(&'a PasskeyUse, &'a [TokenHash]),
 }
 
 /// A mail that waits to be sent. It contains nothing secret: the token of its link is made when it is written.

@@ -118,6 +118,14 @@ fn of_bad_name(form: SignForm, kind: NameKind) -> MessageKey {
 }
 
 impl Refusal {
+    /// The refusal of a second factor of this user.
+    pub(super) const fn of_factor(why: CodeFailure, user: UserId) -> Self {
+        match why {
+            CodeFailure::Passkey(failure) => Self::PasskeyRefused(failure, Some(user)),
+            why => Self::IncorrectCode(why, user),
+        }
+    }
+
     #[expect(clippy::too_many_lines, reason = "it is a table")]
     fn facts(&self) -> Facts {
         use Field::{Code, Current, Days, Email, Name, Nothing, Password, Username};
@@ -266,9 +274,13 @@ impl Refusal {
         }
     }
 
-    /// The event for the log: `event`, unless the requester has to wait.
+    /// The event for the log: `event`, unless a passkey seems to be cloned, or the requester has to wait.
     pub(super) const fn event(&self, event: Event) -> Event {
-        if let Self::TooManyAttempts(_) = self { Event::Throttled } else { event }
+        match self {
+            Self::TooManyAttempts(_) => Event::Throttled,
+            Self::PasskeyRefused(PasskeyFailure::Cloned, _) => Event::PasskeyCloned,
+            _ => event,
+        }
     }
 
     /// Whether a double click can cause it, after the first click created the account: the name is taken,

@@ -52,8 +52,8 @@ pub(super) const ROUTES: &[Route] = &[
         .writing(
             Shape::AdmittedByTwo,
             &[
-                ("code", false),
-                ("credential", false),
+                CODE,
+                OR_CREDENTIAL,
                 ("enrolment", false),
                 ("pending", false),
                 ("remember_browser", false),
@@ -111,10 +111,7 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .hashing(CURRENT_PASSWORD)
     .reading(Shape::Of(reauthentication::schema))
-    .writing(
-        Shape::Done("proven", "boolean"),
-        &[("current_password", false), ("credential", false), NEXT],
-    )
+    .writing(Shape::Done("proven", "boolean"), &[AGAIN, OR_CREDENTIAL, NEXT])
     .refusing(&[429]),
     form("/account/email", SignedIn(email::show), SignedIn(email::submit), |t| t.send_link)
         .linked(|t| t.email, |t| t.see_email)
@@ -132,7 +129,7 @@ pub(super) const ROUTES: &[Route] = &[
     .linked(|t| t.second_factor, |t| t.see_second_factor)
     .hashing(CURRENT_PASSWORD)
     .reading(Shape::Of(second_factor::schema))
-    .writing(Shape::AdmittedByTwo, &[("enrolment", true), CODE, AGAIN, NEXT])
+    .writing(Shape::AdmittedByTwo, &[("enrolment", false), CODE, OR_CREDENTIAL, AGAIN, NEXT])
     .refusing(&[409, 422, 429])
     .when_for(second_factor::is_for),
     post(
@@ -142,7 +139,7 @@ pub(super) const ROUTES: &[Route] = &[
         |t| t.new_recovery_codes,
     )
     .hashing(CURRENT_PASSWORD)
-    .writing(Shape::Of(second_factor::schema_of_codes), &[CODE, AGAIN])
+    .writing(Shape::Of(second_factor::schema_of_codes), &[CODE, OR_CREDENTIAL, AGAIN])
     .refusing(&[409, 422, 429])
     .when_for(second_factor::is_for),
     post(
@@ -162,7 +159,7 @@ pub(super) const ROUTES: &[Route] = &[
         |t| t.turn_off,
     )
     .hashing(CURRENT_PASSWORD)
-    .writing(Shape::Done("second_factor", "boolean"), &[CODE, AGAIN])
+    .writing(Shape::Done("second_factor", "boolean"), &[CODE, OR_CREDENTIAL, AGAIN])
     .refusing(&[409, 422, 429])
     .when_for(second_factor::is_for),
     form("/account/passkeys", SignedIn(passkeys::show), SignedIn(passkeys::add), |t| t.add_passkey)
@@ -232,9 +229,11 @@ pub(super) const ROUTES: &[Route] = &[
 
 const NAME: FormField = ("username", true);
 const PASSWORD: FormField = ("password", true);
-const CODE: FormField = ("code", true);
 /// The answer of a passkey.
 const CREDENTIAL: FormField = ("credential", true);
+/// The second factor, by one of these two.
+const CODE: FormField = ("code", false);
+const OR_CREDENTIAL: FormField = ("credential", false);
 const NEXT: FormField = ("next", false);
 /// The password once more, where it was not given lately.
 const AGAIN: FormField = ("current_password", false);

@@ -306,6 +306,24 @@ fn gives_no_secret_a_face_that_could_be_printed() {
 }
 
 #[test]
+fn documents_the_word_of_every_refusal_for_scripts() {
+    // As in `(422, "invalid_name")`.
+    fn word(pair: &str) -> Option<&str> {
+        let (status, rest) = pair.split_once(", \"")?;
+        status.parse::<u16>().ok()?;
+        Some(rest.split_once('"')?.0)
+    }
+    let source = read("src/web/refusals.rs");
+    let words: Vec<_> = source.split('(').filter_map(word).collect();
+    assert!(words.len() > 20, "{words:?}");
+    let document = read("docs/http.md");
+    let table =
+        document.split_once("| status | `error` |").unwrap().1.split_once("\n\n").unwrap().0;
+    let missing: Vec<_> = words.iter().filter(|it| !table.contains(&format!("`{it}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn documents_settings_and_commands_as_the_program_does() {
     let folder = tempfile::tempdir().unwrap();
     let done =

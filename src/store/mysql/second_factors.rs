@@ -196,6 +196,10 @@ fn use_proof(tx: &mut Tx<'_>, user: &UserId, proof: &FactorProof<'_>) -> MysqlRe
         FactorProof::NewApp(totp, codes) => {
             return put_factor(tx, (user, totp.created_at), Some(totp), codes);
         }
+        FactorProof::NewPasskey(it, codes) => {
+            use_passkey(tx, user, it)?;
+            return put_factor(tx, (user, it.at), None, codes);
+        }
     };
     refuse_unless(rows > 0, Refused::UsedCode)
 }

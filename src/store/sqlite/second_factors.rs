@@ -170,6 +170,10 @@ fn use_proof(tx: &Transaction<'_>, user: &UserId, proof: &FactorProof<'_>) -> Sq
         FactorProof::NewApp(totp, codes) => {
             return put_factor(tx, (user, totp.created_at), Some(totp), codes);
         }
+        FactorProof::NewPasskey(it, codes) => {
+            use_passkey(tx, user, it)?;
+            return put_factor(tx, (user, it.at), None, codes);
+        }
     };
     refuse_unless(rows > 0, Refused::UsedCode)
 }

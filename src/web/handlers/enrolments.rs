@@ -3,20 +3,22 @@
 use serde_json::{Value, json};
 
 use crate::auth::enrolments::{self, Enrolment};
+use crate::auth::second_factors::NewFactor;
 use crate::base::origin::Origin;
 use crate::base::recovery_code::RecoveryCode;
 use crate::base::token::TokenHash;
-use crate::base::totp::TotpSecret;
+use crate::base::totp::{TotpCode, TotpSecret};
 use crate::web::call::Call;
 use crate::web::http::{Response, Wants};
 use crate::web::openapi::{array, kind};
 use crate::web::pages::enrolments::{self as pages, NewSecret, SetUpForm};
 use crate::web::redirect::Target;
 use crate::web::refusals::Refusal;
+use crate::web::running_script;
 
 /// An app that is being set up. It holds a secret, and so has no `Debug`.
 pub(super) struct SetUp {
-    pub(super) secret: TotpSecret,
+    secret: TotpSecret,
     /// What the form carries.
     enrolment: String,
 }
@@ -38,6 +40,20 @@ impl SetUp {
             Enrolment::Expired => Err(Refusal::EnrolmentTooOld { is_forged: false }),
             Enrolment::Forged => Err(Refusal::EnrolmentTooOld { is_forged: true }),
         }
+    }
+
+    /// What the second factor is turned on with: this answer of a passkey, or else the app with the code of this request.
+    /// `None`: there is no code.
+    pub(super) fn factor<'a>(
+        &'a self,
+        call: &Call<'_>,
+        answer: Option<&'a str>,
+    ) -> Option<NewFactor<'a>> {
+        let app = || {
+            let code = call.field("code").and_then(|it| TotpCode::read(&it))?;
+            Some(NewFactor::App(&self.secret, code))
+        };
+        answer.map(NewFactor::Passkey).or_else(app)
     }
 
     /// The fields for scripts.
@@ -81,7 +97,8 @@ pub(super) fn form_again(call: &Call<'_>, form: &SetUpForm<'_>, status: u16) -> 
 fn draw(call: &Call<'_>, status: u16, form: &SetUpForm<'_>) -> Response {
     let next = call.next();
     let next = next.as_ref().map(Target::as_str);
-    call.page(status, |frame| pages::set_up(frame, &SetUpForm { next, ..*form }))
+    let page = call.page(status, |frame| pages::set_up(frame, &SetUpForm { next, ..*form }));
+    if form.passkey.is_some() { running_script(page) } else { page }
 }
 
 /// The shapes of [`SetUp::json`], for docs/openapi.json.

@@ -1,6 +1,8 @@
 //! Passkeys: what browsers are asked for, the way in with one, and the page on which users add, rename and remove
 //! theirs.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::reauthentication::lead_to;
@@ -8,8 +10,7 @@ use super::sign_in::{self, SignForm, admitted, caller, noting_user, sign_in_agai
 use crate::auth::events::Event;
 use crate::auth::mail::LetterKind;
 use crate::auth::passkeys::{
-    self, Added, ChallengePurpose, PASSKEYS_MAX, PasskeyFailure, PasskeyOrder, PasskeySignIn,
-    Removed,
+    self, Added, ChallengePurpose, PASSKEYS_MAX, PasskeyOrder, PasskeySignIn, Removed,
 };
 use crate::auth::sessions;
 use crate::base::display_name::display_name;
@@ -49,14 +50,27 @@ pub(super) fn options_at_second_step(
     user: &UserId,
     token: &Token,
 ) -> Result<Option<Value>, Error> {
+    options_of_second_factor(call, user, ChallengePurpose::SecondStep(&token.hash()))
+}
+
+/// The options of the pages on which a signed-in user turns the second factor on and off: a passkey of theirs. `None`:
+/// they have none that works here.
+pub(super) fn options_to_change_factors(call: &SignedInCall<'_>) -> Result<Option<Value>, Error> {
+    let purpose = ChallengePurpose::SecondFactor(&call.session().id);
+    options_of_second_factor(call, &call.user().id, purpose)
+}
+
+fn options_of_second_factor(
+    call: &Call<'_>,
+    user: &UserId,
+    purpose: ChallengePurpose<'_>,
+) -> Result<Option<Value>, Error> {
     let Some(site) = &call.site.auth.rules.passkeys else { return Ok(None) };
     let own = fitting(call, user)?;
     if own.is_empty() {
         return Ok(None);
     }
-    let hash = token.hash();
-    let purpose = (ChallengePurpose::SecondStep(&hash), "discouraged");
-    Ok(Some(request_options(call, site, purpose, Some(&own))))
+    Ok(Some(request_options(call, site, (purpose, "discouraged"), Some(&own))))
 }
 
 /// The options of the page where users prove themselves: a passkey of theirs that signs in alone. `None`: they have none
@@ -137,6 +151,11 @@ fn descriptors(passkeys: &[Passkey]) -> Value {
     passkeys.iter().map(of).collect()
 }
 
+/// The answer of a passkey that a form carries. `None`: it has none.
+pub(super) fn answer<'a>(call: &Call<'a>) -> Option<Cow<'a, str>> {
+    call.field("credential").filter(|it| !it.is_empty())
+}
+
 // The way in.
 
 /// Signs a visitor in by a passkey alone.
@@ -162,16 +181,8 @@ pub(in crate::web) fn sign_in(call: &Call<'_>) -> Answered {
 fn refuse_sign_in(call: &Call<'_>, refusal: &Refusal) -> Answered {
     let response =
         refusal.response(call, |status, alert| Ok(sign_in_again(call, status, alert)))?;
-    let note = Note::of(event_of_refusal(refusal, Event::PasskeyFail)).because(refusal.reason());
+    let note = Note::of(refusal.event(Event::PasskeyFail)).because(refusal.reason());
     Ok(response.noting(noting_user(note, refusal.user())))
-}
-
-/// The event of a refusal: `event`, unless a passkey seems to be cloned, or the requester has to wait.
-pub(super) const fn event_of_refusal(refusal: &Refusal, event: Event) -> Event {
-    match refusal {
-        Refusal::PasskeyRefused(PasskeyFailure::Cloned, _) => Event::PasskeyCloned,
-        _ => refusal.event(event),
-    }
 }
 
 // The page of a user's passkeys.
@@ -266,8 +277,7 @@ fn of_passkey(note: Note, passkey: &Passkey) -> Note {
 
 fn refuse(call: &SignedInCall<'_>, refusal: &Refusal) -> Answered {
     let response = refusal.response(call, |status, alert| page(call, status, Some(alert)))?;
-    let event = event_of_refusal(refusal, Event::PasskeyFail);
-    Ok(response.noting(call.note(event).because(refusal.reason())))
+    Ok(response.noting(refusal.note(call, Event::PasskeyFail)))
 }
 
 fn page(call: &SignedInCall<'_>, status: u16, refusal: Option<Alert>) -> Answered {

@@ -43,8 +43,7 @@ pub(in crate::web) fn schema() -> Value {
 }
 
 pub(in crate::web) fn submit(call: &SignedInCall<'_>) -> Answered {
-    let answer = call.field("credential").filter(|it| !it.is_empty());
-    let proven = match answer {
+    let proven = match passkeys::answer(call) {
         Some(answer) => verify_passkey(call, &answer)?,
         None => verify_password(call, "current_password")?,
     };

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::account::caller_again;
 use super::enrolments::{self, SetUp, show_codes};
+use super::passkeys;
 use super::reauthentication::require_recent_password;
 use crate::auth::events::Event;
 use crate::auth::mail::LetterKind;
-use crate::auth::second_factors::{self, Changed, GivenCode, TurnedOn};
+use crate::auth::second_factors::{self, Changed, GivenFactor, TurnedOn};
 use crate::auth::sessions;
 use crate::base::clock::Moment;
 use crate::base::recovery_code::RecoveryCode;
-use crate::base::totp::TotpCode;
 use crate::store::{Error, UserId};
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};
@@ -21,6 +21,7 @@ use crate::web::pages::enrolments::SetUpForm;
 use crate::web::pages::second_factor::{self as pages, FactorForm, FactorPage};
 use crate::web::pages::{Alert, Told};
 use crate::web::refusals::Refusal;
+use crate::web::running_script;
 use crate::web::status_messages::StatusMessage;
 
 const HERE: &str = "/account/second-factor";
@@ -33,26 +34,39 @@ pub(in crate::web) fn is_for(call: &SignedInCall<'_>) -> bool {
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     let Some(since) = since(call) else {
         let set_up = SetUp::new(call, &call.session().id);
-        return Ok(match call.wants() {
-            Wants::Json => Response::json(200, &set_up.json(call, &call.user().username)),
+        return match call.wants() {
+            Wants::Json => {
+                let data = set_up.json(call, &call.user().username);
+                Ok(Response::json(200, &with_options(call, data)?))
+            }
             Wants::Html | Wants::Text => set_up_page(call, &set_up, 200, (asks(call), None)),
-        });
+        };
     };
     match call.wants() {
         Wants::Json => {
             let left = second_factors::recovery_codes_left(&call.site.auth, &call.user().id)?;
             let data = json!({ "since": since.rfc3339(), "recovery_codes_left": left });
-            Ok(Response::json(200, &json!({ "second_factor": data })))
+            let data = with_options(call, json!({ "second_factor": data }))?;
+            Ok(Response::json(200, &data))
         }
         Wants::Html | Wants::Text => page(call, since, 200, (asks(call), None)),
     }
 }
 
+/// Adds what a browser is asked for to give a passkey, for scripts.
+fn with_options(call: &SignedInCall<'_>, mut data: Value) -> Result<Value, Error> {
+    if let Some(options) = passkeys::options_to_change_factors(call)? {
+        data["request_options"] = options;
+    }
+    Ok(data)
+}
+
 /// The response in JSON, for docs/openapi.json: of a second factor that is on, or of an app to be set up.
 pub(in crate::web) fn schema() -> Value {
     let on = object(&[("since", moment()), ("recovery_codes_left", kind("integer"))]);
-    let fields = enrolments::fields();
-    optional(object(&[]), &[&[("second_factor", on)][..], &fields].concat())
+    let options = ("request_options", kind("object"));
+    let fields = [&[("second_factor", on)][..], &enrolments::fields(), &[options]].concat();
+    optional(object(&[]), &fields)
 }
 
 /// The response in JSON with new recovery codes, for docs/openapi.json.
@@ -67,28 +81,33 @@ pub(in crate::web) fn submit(call: &SignedInCall<'_>) -> Answered {
     }
     let owner = &call.session().id;
     let refuse = |set_up: &SetUp, asks: bool, refusal: &Refusal| {
-        let draw = |status, alert| Ok(set_up_page(call, set_up, status, (asks, Some(alert))));
+        let draw = |status, alert| set_up_page(call, set_up, status, (asks, Some(alert)));
         Ok(noting(call, refusal, refusal.response(call, draw)?))
     };
-    let set_up = match SetUp::of_form(call, owner) {
+    let answer = passkeys::answer(call);
+    let read = match &answer {
+        // The app of the form is not set up.
+        Some(_) => Ok(SetUp::new(call, owner)),
+        None => SetUp::of_form(call, owner),
+    };
+    let set_up = match read {
         Ok(set_up) => set_up,
         Err(refusal) => return refuse(&SetUp::new(call, owner), asks(call), &refusal),
     };
-    let Some(code) = call.field("code").and_then(|it| TotpCode::read(&it)) else {
+    let Some(factor) = set_up.factor(call, answer.as_deref()) else {
         return refuse(&set_up, asks(call), &Refusal::InvalidCode);
     };
     if let Err(refusal) = require_recent_password(call)? {
         return refuse(&set_up, asks(call), &refusal);
     }
     let who = (call.user(), call.session());
-    let app = (&set_up.secret, code);
     let codes = RecoveryCode::new_set();
     let caller = caller_again(call);
-    let turned = second_factors::turn_on(&call.site.auth, who, app, &codes, &caller, call.now)?;
+    let turned = second_factors::turn_on(&call.site.auth, who, factor, &codes, &caller, call.now)?;
     let started = match turned {
         TurnedOn::Done(started) => started,
         TurnedOn::Refused(why) => {
-            let refusal = Refusal::IncorrectCode(why, call.user().id.clone());
+            let refusal = Refusal::of_factor(why, call.user().id.clone());
             return refuse(&set_up, false, &refusal);
         }
         TurnedOn::AlreadyOn => return refuse_outright(call, &Refusal::SecondFactorOn),
@@ -101,12 +120,14 @@ pub(in crate::web) fn submit(call: &SignedInCall<'_>) -> Answered {
 }
 
 pub(in crate::web) fn replace_codes(call: &SignedInCall<'_>) -> Answered {
-    let code = match proof(call)? {
-        Ok(code) => code,
+    let answer = passkeys::answer(call);
+    let given = match given(call, answer.as_deref())? {
+        Ok(given) => given,
         Err(refusal) => return refuse(call, FactorForm::RecoveryCodes, asks(call), &refusal),
     };
     let (who, codes) = ((call.user(), call.session()), RecoveryCode::new_set());
-    let changed = second_factors::replace_codes(&call.site.auth, who, code, &codes, call.now)?;
+    let by = (given, &caller_again(call));
+    let changed = second_factors::replace_codes(&call.site.auth, who, by, &codes, call.now)?;
     if let Some(refusal) = refusal(&changed, &call.user().id) {
         return refuse(call, FactorForm::RecoveryCodes, false, &refusal);
     }
@@ -132,13 +153,14 @@ pub(in crate::web) fn turn_off(call: &SignedInCall<'_>) -> Answered {
     if call.site.auth.rules.second_factors.require_of(call.user()) {
         return refuse(call, FactorForm::Off, asks(call), &Refusal::SecondFactorNeeded);
     }
-    let code = match proof(call)? {
-        Ok(code) => code,
+    let answer = passkeys::answer(call);
+    let given = match given(call, answer.as_deref())? {
+        Ok(given) => given,
         Err(refusal) => return refuse(call, FactorForm::Off, asks(call), &refusal),
     };
     let notice = call.notice(LetterKind::SecondFactorOff, call.user());
-    let who = (call.user(), call.session());
-    let changed = second_factors::turn_off(&call.site.auth, who, code, notice.as_ref(), call.now)?;
+    let (who, by) = ((call.user(), call.session()), (given, &caller_again(call)));
+    let changed = second_factors::turn_off(&call.site.auth, who, by, notice.as_ref(), call.now)?;
     if let Some(refusal) = refusal(&changed, &call.user().id) {
         return refuse(call, FactorForm::Off, false, &refusal);
     }
@@ -157,21 +179,24 @@ fn asks(call: &SignedInCall<'_>) -> bool {
     !sessions::is_recent(call.session(), call.now)
 }
 
-/// The code in this request, if the password was given as well, in it or lately.
-fn proof(call: &SignedInCall<'_>) -> Result<Result<GivenCode, Refusal>, Error> {
+/// The second factor in this request, if the password was given as well, in it or lately. `answer`: of a passkey.
+fn given<'a>(
+    call: &SignedInCall<'_>,
+    answer: Option<&'a str>,
+) -> Result<Result<GivenFactor<'a>, Refusal>, Error> {
     if since(call).is_none() {
         return Ok(Err(Refusal::SecondFactorOff));
     }
-    let Some(code) = call.field("code").and_then(|it| GivenCode::read(&it)) else {
+    let Some(given) = GivenFactor::read(answer, &call.field("code").unwrap_or_default()) else {
         return Ok(Err(Refusal::InvalidCode));
     };
-    Ok(require_recent_password(call)?.map(|()| code))
+    Ok(require_recent_password(call)?.map(|()| given))
 }
 
 fn refusal(changed: &Changed, user: &UserId) -> Option<Refusal> {
     match changed {
         Changed::Done => None,
-        Changed::Refused(why) => Some(Refusal::IncorrectCode(*why, user.clone())),
+        Changed::Refused(why) => Some(Refusal::of_factor(*why, user.clone())),
         Changed::NotOn => Some(Refusal::SecondFactorOff),
         Changed::Wait(wait) => Some(Refusal::TooManyAttempts(*wait)),
     }
@@ -209,10 +234,12 @@ fn set_up_page(
     set_up: &SetUp,
     status: u16,
     (asks, refusal): (bool, Option<Alert>),
-) -> Response {
+) -> Answered {
     let username = &*call.user().username;
-    let form = SetUpForm { asks: asks.then_some(username), ..SetUpForm::at(HERE, refusal) };
-    set_up.page(call, (username, &form), status)
+    let options = passkeys::options_to_change_factors(call)?.map(|it| it.to_string());
+    let (asks, passkey) = (asks.then_some(username), options.as_deref());
+    let form = SetUpForm { asks, passkey, ..SetUpForm::at(HERE, refusal) };
+    Ok(set_up.page(call, (username, &form), status))
 }
 
 fn page(
@@ -222,6 +249,7 @@ fn page(
     (asks, refused): (bool, Option<(FactorForm, Alert)>),
 ) -> Answered {
     let rules = &call.site.auth.rules.second_factors;
+    let options = passkeys::options_to_change_factors(call)?.map(|it| it.to_string());
     let shown = FactorPage {
         username: &call.user().username,
         since: Told { at: since, now: call.now },
@@ -229,7 +257,9 @@ fn page(
         is_required: rules.require_of(call.user()),
         can_remember: !rules.remember.is_zero(),
         asks,
+        passkey: options.as_deref(),
         refused,
     };
-    Ok(call.page(status, |frame| pages::second_factor(frame, &shown)))
+    let page = call.page(status, |frame| pages::second_factor(frame, &shown));
+    Ok(if options.is_some() { running_script(page) } else { page })
 }

@@ -8,13 +8,10 @@ use super::enrolments::{self, SetUp, show_codes};
 use super::passkeys;
 use super::sign_in::{SignForm, admitted, caller, noting_user, with_session};
 use crate::auth::events::Event;
-use crate::auth::second_factors::{
-    self, CodeFailure, Finished, Given, GivenCode, Means, SecondStep, Waiting,
-};
+use crate::auth::second_factors::{self, Finished, Given, GivenFactor, Means, SecondStep, Waiting};
 use crate::auth::sign_in::Admission;
 use crate::base::recovery_code::RecoveryCode;
 use crate::base::token::Token;
-use crate::base::totp::TotpCode;
 use crate::store::{Error, User};
 use crate::web::call::{Answered, Call, note_of};
 use crate::web::http::{Cookie, CookieKind, Method, Note, Response, Wants};
@@ -50,8 +47,7 @@ pub(super) fn ask(call: &Call<'_>, step: &SecondStep, note: Note) -> Answered {
                 let set_up = SetUp::new(call, &step.token.hash());
                 data["set_up"] = set_up.json(call, &step.user.username);
             }
-            let options = passkeys::options_at_second_step(call, &step.user.id, &step.token)?;
-            put_factors(&mut data, step.user.second_factor_since.is_none(), options);
+            put_factors(&mut data, &step.user, Factors::of(call, &step.user, &step.token)?);
             data["expires_at"] = expires_at.rfc3339().into();
             Response::json(401, &data)
         }
@@ -78,15 +74,28 @@ pub(in crate::web) fn schema_of_pending(error: Value) -> Value {
     optional(error, &fields)
 }
 
-/// Adds what a user can give, for scripts: nothing before an app is set up. `options`: what a browser is asked for to
-/// give a passkey.
-fn put_factors(data: &mut Value, sets_up: bool, options: Option<Value>) {
-    data["factors"] = match (sets_up, &options) {
-        (true, _) => json!([]),
-        (false, None) => json!(["totp", "recovery_code"]),
-        (false, Some(_)) => json!(["totp", "recovery_code", "passkey"]),
-    };
-    if let Some(options) = options.filter(|_| !sets_up) {
+/// What a user can give as the second factor beside a recovery code.
+struct Factors {
+    /// Whether there is an app that shows codes.
+    has_app: bool,
+    /// What the browser is asked for to give a passkey. `None`: the user has none that works here.
+    options: Option<Value>,
+}
+
+impl Factors {
+    fn of(call: &Call<'_>, user: &User, token: &Token) -> Result<Self, Error> {
+        let has_app = second_factors::has_app(&call.site.auth, &user.id)?;
+        Ok(Self { has_app, options: options(call, user, token)? })
+    }
+}
+
+/// Adds what a user can give, for scripts: nothing before the second factor is on, which a passkey turns on.
+fn put_factors(data: &mut Value, user: &User, it: Factors) {
+    let all = [(it.has_app, "totp"), (true, "recovery_code"), (it.options.is_some(), "passkey")];
+    let is_on = user.second_factor_since.is_some();
+    let given = all.into_iter().filter(|(has_it, _)| is_on && *has_it);
+    data["factors"] = given.map(|(_, name)| name).collect();
+    if let Some(options) = it.options {
         data["request_options"] = options;
     }
 }
@@ -100,12 +109,14 @@ pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
             let fields = set_up.as_ref().map(|it| it.json(call, username));
             let mut data = fields.unwrap_or_else(|| json!({}));
             data["username"] = username.into();
-            put_factors(&mut data, set_up.is_some(), options(call, &waiting.user, &token)?);
+            put_factors(&mut data, &waiting.user, Factors::of(call, &waiting.user, &token)?);
             Response::json(200, &data)
         }
-        (Wants::Html | Wants::Text, Some(set_up)) => set_up_page(call, set_up, username, 200, None),
+        (Wants::Html | Wants::Text, Some(set_up)) => {
+            set_up_page(call, set_up, (&waiting.user, &token), 200, None)?
+        }
         (Wants::Html | Wants::Text, None) => {
-            page(call, 200, options(call, &waiting.user, &token)?, None)
+            page(call, 200, Factors::of(call, &waiting.user, &token)?, None)
         }
     })
 }
@@ -113,7 +124,8 @@ pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
 /// The response to `GET` in JSON, for docs/openapi.json: with a secret where an app has to be set up.
 pub(in crate::web) fn schema() -> Value {
     let always = object(&[("username", kind("string")), ("factors", array(&kind("string")))]);
-    optional(always, &enrolments::fields())
+    let options = [("request_options", kind("object"))];
+    optional(always, &[&enrolments::fields()[..], &options].concat())
 }
 
 pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
@@ -126,7 +138,7 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
 /// The form of a request that was not processed.
 pub(in crate::web) fn show_again(call: &Call<'_>, status: u16, alert: Alert) -> Response {
     if call.field("enrolment").is_none() {
-        return page(call, status, None, Some(alert));
+        return page(call, status, Factors { has_app: true, options: None }, Some(alert));
     }
     let pending = pending(call);
     enrolments::form_again(call, &set_up_form(call, pending.as_deref(), Some(alert)), status)
@@ -144,19 +156,14 @@ fn finish(call: &Call<'_>, token: &Token) -> Answered {
 /// Tries the code, or the answer of a passkey, that a request gives.
 fn try_factor(call: &Call<'_>, token: &Token, user: &User) -> Answered {
     let refuse = |refusal: &Refusal| refuse(call, refusal, (user, token));
-    let answer = call.field("credential").filter(|it| !it.is_empty());
+    let answer = passkeys::answer(call);
     let typed = call.field("code").unwrap_or_default();
-    let given = match (&answer, GivenCode::read(&typed)) {
-        (Some(answer), _) => Given::Passkey(answer),
-        (None, Some(code)) => Given::Code(code),
-        (None, None) => return refuse(&Refusal::InvalidCode),
+    let Some(given) = GivenFactor::read(answer.as_deref(), &typed) else {
+        return refuse(&Refusal::InvalidCode);
     };
-    match give(call, token, &given)? {
+    match give(call, token, &Given::Factor(given))? {
         Finished::Admitted(admission, means) => Ok(admit(call, &admission, means)),
-        Finished::Refused(CodeFailure::Passkey(failure), user) => {
-            refuse(&Refusal::PasskeyRefused(failure, Some(user)))
-        }
-        Finished::Refused(failure, user) => refuse(&Refusal::IncorrectCode(failure, user)),
+        Finished::Refused(failure, user) => refuse(&Refusal::of_factor(failure, user)),
         Finished::Wait(wait, _) => refuse(&Refusal::TooManyAttempts(wait)),
         Finished::Gone => Ok(gone(call)),
     }
@@ -175,26 +182,32 @@ fn give(call: &Call<'_>, token: &Token, given: &Given<'_>) -> Result<Finished, E
     second_factors::finish(auth, token, given, (&caller, remembers), call.now)
 }
 
-/// Finishes the sign-in of a user who has to have a second factor and has none: they set up an app.
+/// Finishes the sign-in of a user who has to have a second factor and has none: they set up an app, or turn it on with a
+/// passkey.
 fn set_up(call: &Call<'_>, token: &Token, user: &User) -> Answered {
     let owner = token.hash();
     let refuse = |set_up: &SetUp, refusal: &Refusal| {
-        let username = &*user.username;
-        let draw = |status, alert| Ok(set_up_page(call, set_up, username, status, Some(alert)));
+        let draw = |status, alert| set_up_page(call, set_up, (user, token), status, Some(alert));
         Ok(noting(refusal, refusal.response(call, draw)?))
     };
-    let set_up = match SetUp::of_form(call, &owner) {
+    let answer = passkeys::answer(call);
+    let read = match &answer {
+        // The app of the form is not set up.
+        Some(_) => Ok(SetUp::new(call, &owner)),
+        None => SetUp::of_form(call, &owner),
+    };
+    let set_up = match read {
         Ok(set_up) => set_up,
         Err(refusal) => return refuse(&SetUp::new(call, &owner), &refusal),
     };
-    let Some(code) = call.field("code").and_then(|it| TotpCode::read(&it)) else {
+    let Some(factor) = set_up.factor(call, answer.as_deref()) else {
         return refuse(&set_up, &Refusal::InvalidCode);
     };
     let codes = RecoveryCode::new_set();
-    Ok(match give(call, token, &Given::NewApp(&set_up.secret, code, &codes))? {
+    Ok(match give(call, token, &Given::New(factor, &codes))? {
         Finished::Admitted(admission, _) => admit_with_codes(call, &admission, &codes),
         Finished::Refused(failure, id) => {
-            return refuse(&set_up, &Refusal::IncorrectCode(failure, id));
+            return refuse(&set_up, &Refusal::of_factor(failure, id));
         }
         Finished::Wait(wait, _) => return refuse(&set_up, &Refusal::TooManyAttempts(wait)),
         Finished::Gone => gone(call),
@@ -276,12 +289,12 @@ fn gone(call: &Call<'_>) -> Response {
 }
 
 fn refuse(call: &Call<'_>, refusal: &Refusal, (user, token): (&User, &Token)) -> Answered {
-    let draw = |status, alert| Ok(page(call, status, options(call, user, token)?, Some(alert)));
+    let draw = |status, alert| Ok(page(call, status, Factors::of(call, user, token)?, Some(alert)));
     Ok(noting(refusal, refusal.response(call, draw)?))
 }
 
 fn noting(refusal: &Refusal, response: Response) -> Response {
-    let event = passkeys::event_of_refusal(refusal, Event::SecondFactorFail);
+    let event = refusal.event(Event::SecondFactorFail);
     let note = refusal.noting_clock(Note::of(event).because(refusal.reason()));
     response.noting(noting_user(note, refusal.user()))
 }
@@ -289,12 +302,15 @@ fn noting(refusal: &Refusal, response: Response) -> Response {
 fn set_up_page(
     call: &Call<'_>,
     set_up: &SetUp,
-    username: &str,
+    (user, token): (&User, &Token),
     status: u16,
     refusal: Option<Alert>,
-) -> Response {
+) -> Answered {
+    let options = options(call, user, token)?.map(|it| it.to_string());
     let pending = pending(call);
-    set_up.page(call, (username, &set_up_form(call, pending.as_deref(), refusal)), status)
+    let form = set_up_form(call, pending.as_deref(), refusal);
+    let form = SetUpForm { passkey: options.as_deref(), ..form };
+    Ok(set_up.page(call, (&user.username, &form), status))
 }
 
 fn set_up_form<'a>(
@@ -311,14 +327,15 @@ fn remember(call: &Call<'_>) -> (bool, bool) {
     (can_remember, call.field("remember_browser").is_some())
 }
 
-fn page(call: &Call<'_>, status: u16, options: Option<Value>, refusal: Option<Alert>) -> Response {
-    let passkey = options.map(|it| it.to_string());
+fn page(call: &Call<'_>, status: u16, factors: Factors, refusal: Option<Alert>) -> Response {
+    let passkey = factors.options.map(|it| it.to_string());
     let (next, pending) = (call.next(), pending(call));
-    let (can_remember, remembers) = remember(call);
+    let (can_remember, is_ticked) = remember(call);
     let form = CodeForm {
-        takes_recovery_code: call.request.parameters().field("with").as_deref() == Some("recovery"),
-        can_remember,
-        remembers,
+        has_app: factors.has_app,
+        takes_recovery_code: !factors.has_app
+            || call.request.parameters().field("with").as_deref() == Some("recovery"),
+        remembers: can_remember.then_some(is_ticked),
         pending: pending.as_deref(),
         next: next.as_ref(),
         passkey: passkey.as_deref(),

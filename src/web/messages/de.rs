@@ -256,6 +256,8 @@ pub static DE: Text = Text {
     see_passkeys: "Mit Telefon, Computer oder Sicherheitsschlüssel anmelden",
     sign_in_with_passkey: "Mit einem Passkey anmelden",
     use_passkey: "Passkey benutzen",
+    turn_on_with_passkey: "Mit einem Passkey einschalten",
+    passkey_as_factor: "Ihr Passkey kann der zweite Faktor sein, auch ohne eine App.",
     passkeys_advice: "Ein Passkey liegt in einem Telefon, einem Computer, einem Passwort-Manager oder einem Sicherheitsschlüssel; mit ihm meldet man sich ohne Passwort an.",
     passkeys_need_script: "Um einen Passkey hinzuzufügen, muss ein Skript laufen, und dieser Browser lässt es nicht zu.",
     add_passkey: "Passkey hinzufügen",

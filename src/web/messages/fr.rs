@@ -252,6 +252,8 @@ pub static FR: Text = Text {
     see_passkeys: "Se connecter avec un téléphone, un ordinateur ou une clé de sécurité",
     sign_in_with_passkey: "Se connecter avec une clé d’accès",
     use_passkey: "Utiliser une clé d’accès",
+    turn_on_with_passkey: "Activer avec une clé d’accès",
+    passkey_as_factor: "Votre clé d’accès peut servir de second facteur, avec ou sans application.",
     passkeys_advice: "Une clé d’accès est conservée dans un téléphone, un ordinateur, un gestionnaire de mots de passe ou une clé de sécurité, et vous connecte sans mot de passe.",
     passkeys_need_script: "L’ajout d’une clé d’accès demande un script, que ce navigateur n’exécute pas.",
     add_passkey: "Ajouter une clé d’accès",

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::account::proof;
+use super::passkeys::{self, PasskeyForm};
 use super::second_factor::{CodeInput, CodeKind, code_input, pending_field, remember_box};
 use super::{Alert, Field, Frame, alert, next_field, page, qr_code};
 use crate::web::redirect;
@@ -33,6 +34,9 @@ pub struct SetUpForm<'a> {
     pub at_sign_in: Option<(bool, bool)>,
     /// Where to go afterwards.
     pub next: Option<&'a str>,
+    /// What the browser is asked for, as JSON, to give a passkey in the place of an app. `None`: the user has none that
+    /// works here.
+    pub passkey: Option<&'a str>,
     /// Why the form was refused.
     pub refusal: Option<Alert>,
 }
@@ -48,6 +52,7 @@ impl SetUpForm<'_> {
             asks: None,
             at_sign_in: None,
             next: None,
+            passkey: None,
             refusal,
         }
     }
@@ -79,9 +84,33 @@ pub fn set_up(frame: Frame<'_>, it: &SetUpForm<'_>) -> Markup {
             @if let Some((true, is_ticked)) = it.at_sign_in { (remember_box(frame, is_ticked)) }
             button { (t.turn_on) }
         }
+        @if let Some(options) = it.passkey { (passkey_form(frame, it, options)) }
         @if it.at_sign_in.is_none() { p.aside { a href=(frame.at("/account")) { (t.account) } } }
+        @if it.passkey.is_some() { (passkeys::script(frame)) }
     };
     page(frame, t.second_factor, &body)
+}
+
+/// The form that turns the second factor on without an app.
+fn passkey_form(frame: Frame<'_>, it: &SetUpForm<'_>, options: &str) -> Markup {
+    let form = PasskeyForm {
+        path: it.path,
+        options,
+        offers: false,
+        words: frame.text.turn_on_with_passkey,
+        remembers: None,
+        pending: it.pending,
+        next: it.next,
+    };
+    passkeys::form(
+        frame,
+        &form,
+        &html! {
+            p.hint { (frame.text.passkey_as_factor) }
+            @if let Some(username) = it.asks { (proof(frame, username, "passkey-proof", None)) }
+            @if let Some((true, is_ticked)) = it.at_sign_in { (remember_box(frame, is_ticked)) }
+        },
+    )
 }
 
 fn shown(frame: Frame<'_>, it: NewSecret<'_>) -> Markup {

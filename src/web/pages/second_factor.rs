@@ -11,12 +11,12 @@ use crate::web::redirect::{self, Target};
 /// The form that asks for the second factor during a sign-in.
 #[derive(Clone, Copy)]
 pub struct CodeForm<'a> {
+    /// Whether the user has an app that shows codes.
+    pub has_app: bool,
     /// Whether it asks for a recovery code in place of one of the app.
     pub takes_recovery_code: bool,
-    /// Whether the browser can be remembered.
-    pub can_remember: bool,
-    /// Whether that box is ticked.
-    pub remembers: bool,
+    /// Whether the box is ticked by which the browser is remembered. `None`: it cannot be.
+    pub remembers: Option<bool>,
     /// The token of the sign-in that waits, if the form brought it: the browser has no cookie for it.
     pub pending: Option<&'a str>,
     /// Where to go after signing in.
@@ -36,20 +36,7 @@ pub fn code(frame: Frame<'_>, it: &CodeForm<'_>) -> Markup {
     let other = redirect::way(&other, next);
     let action = if it.takes_recovery_code { format!("{here}?with=recovery") } else { here };
     let kind = if it.takes_recovery_code { CodeKind::Recovery } else { CodeKind::App };
-    let body = html! {
-        form method="post" action=(action) {
-            (alert(frame, it.refusal, "refusal"))
-            (code_input(frame, &CodeInput {
-                id: "code",
-                kind,
-                refusal_id: it.refusal.filter(|it| it.field == Field::Code).map(|_| "refusal"),
-                is_focused: true,
-            }))
-            @if it.can_remember { (remember_box(frame, it.remembers)) }
-            (pending_field(it.pending))
-            (next_field(next))
-            button { (t.sign_in) }
-        }
+    let by_passkey = html! {
         @if let Some(options) = it.passkey {
             (passkeys::form(frame, &PasskeyForm {
                 path: "/login/second",
@@ -59,10 +46,30 @@ pub fn code(frame: Frame<'_>, it: &CodeForm<'_>) -> Markup {
                 remembers: None,
                 pending: it.pending,
                 next,
-            }, &html! { @if it.can_remember { (remember_box(frame, it.remembers)) } }))
+            }, &html! { @if let Some(is_ticked) = it.remembers { (remember_box(frame, is_ticked)) } }))
         }
-        p.aside {
-            a href=(other) { @if it.takes_recovery_code { (t.use_app) } @else { (t.use_recovery_code) } }
+    };
+    let body = html! {
+        (alert(frame, it.refusal, "refusal"))
+        // A recovery code is for those who have lost the passkey.
+        @if !it.has_app { (by_passkey) }
+        form method="post" action=(action) {
+            (code_input(frame, &CodeInput {
+                id: "code",
+                kind,
+                refusal_id: it.refusal.filter(|it| it.field == Field::Code).map(|_| "refusal"),
+                is_focused: it.has_app || it.passkey.is_none(),
+            }))
+            @if let Some(is_ticked) = it.remembers { (remember_box(frame, is_ticked)) }
+            (pending_field(it.pending))
+            (next_field(next))
+            button { (t.sign_in) }
+        }
+        @if it.has_app { (by_passkey) }
+        @if it.has_app {
+            p.aside {
+                a href=(other) { @if it.takes_recovery_code { (t.use_app) } @else { (t.use_recovery_code) } }
+            }
         }
         p.aside { a href=(redirect::way(&frame.prefix.at("/login").to_string(), next)) { (t.start_again) } }
         @if it.passkey.is_some() { (passkeys::script(frame)) }
@@ -152,6 +159,9 @@ pub struct FactorPage<'a> {
     pub can_remember: bool,
     /// Whether the forms ask for the password.
     pub asks: bool,
+    /// What the browser is asked for, as JSON, to give a passkey in the place of a code. `None`: the user has none that
+    /// works here.
+    pub passkey: Option<&'a str>,
     /// The form that was refused, and why.
     pub refused: Option<(FactorForm, Alert)>,
 }
@@ -179,6 +189,7 @@ pub fn second_factor(frame: Frame<'_>, it: &FactorPage<'_>) -> Markup {
             @else { (factor_form(frame, it, FactorForm::Off)) }
         }
         p.aside { a href=(frame.at("/account")) { (t.account) } }
+        @if it.passkey.is_some() { (passkeys::script(frame)) }
     };
     page(frame, t.second_factor, &body)
 }
@@ -209,6 +220,19 @@ fn factor_form(frame: Frame<'_>, it: &FactorPage<'_>, form: FactorForm) -> Marku
                 FactorForm::Browsers => button.quiet { (t.forget_browsers) },
                 FactorForm::Off => button.grave { (t.turn_off) },
             }
+        }
+        @if let (Some(options), false) = (it.passkey, code_id.is_empty()) {
+            (passkeys::form(frame, &PasskeyForm {
+                path: action,
+                options,
+                offers: false,
+                words: t.use_passkey,
+                remembers: None,
+                pending: None,
+                next: None,
+            }, &html! {
+                @if it.asks { (proof(frame, it.username, &format!("{proof_id}-by-passkey"), None)) }
+            }))
         }
     }
 }

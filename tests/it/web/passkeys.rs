@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vestibule::auth::second_factors::Demand;
 use vestibule::base::token::Token;
 use vestibule::base::totp::{TimeStep, TotpSecret};
 use vestibule::web::Settings;
@@ -228,7 +229,7 @@ fn runs_its_one_script_on_the_pages_with_passkeys_and_nowhere_else() {
     for path in ["/account/passkeys", "/account/prove", "/account/second-factor"] {
         look(&mut visit, path);
     }
-    assert_eq!(runs, ["/login", "/account/passkeys", "/account/prove"]);
+    assert_eq!(runs, ["/login", "/account/passkeys", "/account/prove", "/account/second-factor"]);
     let script = visit.get("/passkey.js");
     assert_eq!(script.value("Content-Type"), Some("text/javascript; charset=utf-8"));
     assert!(script.value("Cache-Control").unwrap().contains("max-age"));
@@ -376,6 +377,124 @@ fn takes_a_passkey_for_the_second_factor_and_warns_of_a_clone() {
     visit.post("/login", &ANNA);
     let code = secret.code_at(TimeStep::of(visit.now)).reveal();
     assert_eq!(way(&visit.post("/login/second", &[("code", &code)])), (302, Some("/")));
+}
+
+/// What a form of the page of the second factor asks for, as answered by this passkey.
+fn factor_answer(visit: &mut Visit, passkey: &SoftAuthenticator, path: &str) -> String {
+    let page = visit.ask("GET", "/account/second-factor", &[PAGE], "");
+    passkey.get(challenge(&options(&page, path))).json()
+}
+
+/// The recovery codes that a response shows.
+fn codes_in(answer: &Response) -> Vec<String> {
+    assert_eq!(answer.status, 200, "{}", body(answer));
+    body(answer).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn turns_the_second_factor_on_and_off_with_a_passkey_and_no_app() {
+    let mut visit = signed_up(of_every_page());
+    let mut passkey = SoftAuthenticator::es256(SITE);
+    passkey.flags = PRESENT;
+    assert_eq!(add(&mut visit, &mut passkey, "second_factor").status, 302);
+    let before = visit.token();
+    let path = "/account/second-factor";
+    let answer = factor_answer(&mut visit, &passkey, path);
+    let on = visit.post(path, &[("credential", &answer)]);
+    assert_eq!(codes_in(&on).len(), 8);
+    assert!(told(&on).starts_with("second_factor_on uid="), "{}", told(&on));
+    assert_ne!(visit.token(), before, "the session has a new token");
+    assert_eq!(visit.count("totp"), 0);
+    let data = data(&visit.ask("GET", path, &JSON, ""));
+    assert!(data["second_factor"]["since"].is_string() && data["request_options"].is_object());
+    // The passkey is the last thing that it can be given with.
+    let handle =
+        self::data(&visit.ask("GET", "/account/passkeys", &JSON, ""))["passkeys"][0]["passkey"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+    assert_eq!(visit.post("/account/passkeys/remove", &[("passkey", &handle)]).status, 403);
+    // New recovery codes, and off.
+    let codes = "/account/second-factor/recovery-codes";
+    let answer = factor_answer(&mut visit, &passkey, codes);
+    let new = visit.post(codes, &[("credential", &answer)]);
+    assert_eq!(codes_in(&new).len(), 8);
+    let again = visit.post(codes, &[("credential", &answer)]);
+    assert_eq!(plain(&again), (400, "Passkey not accepted"), "a challenge is answered once");
+    assert!(told(&again).ends_with(" reason=used"), "{}", told(&again));
+    let off = "/account/second-factor/off";
+    let answer = factor_answer(&mut visit, &passkey, off);
+    assert_eq!(way(&visit.post(off, &[("credential", &answer)])), (302, Some("/account")));
+    visit.forget_everything();
+    assert_eq!(way(&visit.post("/login", &ANNA)), (302, Some("/")));
+}
+
+#[test]
+fn asks_a_user_without_an_app_for_the_passkey_or_a_recovery_code() {
+    let mut visit = signed_up(of_every_page());
+    let mut passkey = SoftAuthenticator::es256(SITE);
+    assert_eq!(add(&mut visit, &mut passkey, "alone").status, 302);
+    let path = "/account/second-factor";
+    let answer = factor_answer(&mut visit, &passkey, path);
+    let codes = codes_in(&visit.post(path, &[("credential", &answer)]));
+    visit.forget_everything();
+    let scripted = visit.ask("POST", "/login", &JSON, "username=anna&password=correct+horse");
+    assert_eq!(data(&scripted)["factors"], json!(["recovery_code", "passkey"]));
+    let page = visit.ask("GET", "/login/second", &[PAGE], "");
+    assert!(body(&page).contains("Recovery code"), "{}", body(&page));
+    assert!(!body(&page).contains("inputmode=\"numeric\""), "it asks for no code of an app");
+    let answer = passkey.get(challenge(&options(&page, "/login/second"))).json();
+    assert_eq!(way(&visit.post("/login/second", &[("credential", &answer)])), (302, Some("/")));
+    visit.forget_everything();
+    visit.post("/login", &ANNA);
+    assert_eq!(way(&visit.post("/login/second", &[("code", &codes[0])])), (302, Some("/")));
+}
+
+#[test]
+fn turns_the_second_factor_on_with_a_passkey_of_this_user_session_and_password_alone() {
+    let mut visit = signed_up(of_every_page());
+    let mut passkey = SoftAuthenticator::es256(SITE);
+    assert_eq!(add(&mut visit, &mut passkey, "alone").status, 302);
+    let path = "/account/second-factor";
+    let elsewhere = passkey.get(challenge(&at_sign_in(&mut Visit::with(of_every_page())))).json();
+    let mut clone = SoftAuthenticator::es256(SITE);
+    clone.id.clone_from(&passkey.id);
+    let clone = factor_answer(&mut visit, &clone, path);
+    for bad in [&*elsewhere, &clone, "{}"] {
+        let refused = visit.post(path, &[("credential", bad)]);
+        assert_eq!(plain(&refused), (400, "Passkey not accepted"));
+        assert!(told(&refused).starts_with("second_factor_fail uid="), "{}", told(&refused));
+    }
+    visit.now = visit.now.after(Duration::from_secs(11 * 60));
+    let answer = factor_answer(&mut visit, &passkey, path);
+    assert_eq!(visit.post(path, &[("credential", &answer)]).status, 403, "the password is old");
+    let with_password = [("credential", &*answer), ("current_password", "correct horse")];
+    assert_eq!(codes_in(&visit.post(path, &with_password)).len(), 8);
+}
+
+#[test]
+fn sets_the_second_factor_up_with_a_passkey_while_signing_in() {
+    let demanding = || {
+        let mut settings = of_every_page();
+        settings.rules.second_factors.demand = Demand::Required;
+        settings
+    };
+    let (visit, passkey) = with_passkey(of_every_page());
+    let mut visit = Visit::over_with(visit.folder, demanding());
+    assert_eq!(way(&visit.post("/login", &ANNA)), (302, Some("/login/second")));
+    let page = visit.ask("GET", "/login/second", &[PAGE], "");
+    let asked = options(&page, "/login/second");
+    let wrong = SoftAuthenticator::es256(SITE).get(challenge(&asked)).json();
+    let refused = visit.post("/login/second", &[("credential", &wrong)]);
+    assert_eq!(plain(&refused), (400, "Passkey not accepted"));
+    let answer = passkey.get(challenge(&asked)).json();
+    let done = visit.post("/login/second", &[("credential", &answer)]);
+    assert_eq!(codes_in(&done).len(), 8);
+    assert!(told(&done).starts_with("second_factor_on uid="), "{}", told(&done));
+    assert!(visit.is_signed_in() && visit.count("totp") == 0);
+    let off = "/account/second-factor/off";
+    let answer = factor_answer(&mut visit, &passkey, "/account/second-factor/recovery-codes");
+    assert_eq!(visit.post(off, &[("credential", &answer)]).status, 403, "it is required here");
 }
 
 #[test]

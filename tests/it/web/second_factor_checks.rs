@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use vestibule::auth::Authenticator;
-use vestibule::auth::second_factors::{self, Demand, SecondFactorRules, TurnedOn};
+use vestibule::auth::second_factors::{self, Demand, NewFactor, SecondFactorRules, TurnedOn};
 use vestibule::auth::sessions;
 use vestibule::auth::sign_in::{Caller, Rules};
 use vestibule::base::password::Hasher;
@@ -86,7 +86,8 @@ fn turn_on(visit: &mut Visit) -> TotpSecret {
         notices: None,
     };
     let (whose, codes) = ((&found.user, &found.session), RecoveryCode::new_set());
-    let done = second_factors::turn_on(&auth, whose, (&secret, code), &codes, &caller, visit.now);
+    let factor = NewFactor::App(&secret, code);
+    let done = second_factors::turn_on(&auth, whose, factor, &codes, &caller, visit.now);
     let TurnedOn::Done(started) = done.unwrap() else { panic!("it is not on") };
     let cookie = visit.cookie.as_ref().unwrap();
     let name = cookie.split('=').next().unwrap().to_owned();

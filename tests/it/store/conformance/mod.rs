@@ -89,7 +89,8 @@ use passkeys::{
     keeps_the_last_thing_that_a_second_factor_is_given_with,
     proves_the_owner_of_a_session_with_a_passkey_of_theirs,
     renames_and_removes_passkeys_of_their_owner_alone, takes_a_passkey_for_the_second_factor,
-    turns_a_second_factor_on_with_a_passkey_and_no_app, uses_a_challenge_of_a_passkey_once,
+    turns_a_second_factor_on_with_a_passkey_and_no_app,
+    turns_a_second_factor_on_with_a_passkey_while_signing_in, uses_a_challenge_of_a_passkey_once,
 };
 use second_factors::{
     admits_one_of_many_who_give_one_code_at_the_same_moment,
@@ -434,6 +435,7 @@ suite! {
     proves_the_owner_of_a_session_with_a_passkey_of_theirs
     takes_a_passkey_for_the_second_factor
     turns_a_second_factor_on_with_a_passkey_and_no_app
+    turns_a_second_factor_on_with_a_passkey_while_signing_in
     keeps_the_last_thing_that_a_second_factor_is_given_with
     renames_and_removes_passkeys_of_their_owner_alone
     forgets_challenges_that_nothing_accepts_any_more

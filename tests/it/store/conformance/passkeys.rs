@@ -212,6 +212,28 @@ pub fn turns_a_second_factor_on_with_a_passkey_and_no_app(desk: &Desk) {
     assert_eq!(left, [b"own"]);
 }
 
+pub fn turns_a_second_factor_on_with_a_passkey_while_signing_in(desk: &Desk) {
+    let store = &*desk.store;
+    let (own, first) = with_passkey(desk);
+    let finish = |id, it: &PasskeyUse| {
+        let codes = codes();
+        let proof = FactorProof::NewPasskey(it, &codes);
+        let entry = SessionStart::default();
+        store.finish_second_step(&id, &proof, &with_both("ann"), 9, &entry).unwrap()
+    };
+    let once = PasskeyUse { at: at(7), ..use_of(&own) };
+    let other = PasskeyUse { id: b"other".to_vec(), ..once.clone() };
+    let (waits, second) = (begun(store, "ann"), begun(store, "ann"));
+    assert_eq!(finish(waits, &other), SecondStepDone::UsedCode);
+    assert_eq!(finish(waits, &once), SecondStepDone::Done);
+    assert_eq!(finish(second, &once), SecondStepDone::Gone, "every other sign-in has ended");
+    assert_eq!(store.user(&own.user_id).unwrap().unwrap().second_factor_since, Some(at(7)));
+    assert_eq!(store.user_of_session(&first.id).unwrap().map(drop), None, "and every session");
+    assert_eq!((desk.count("totp"), desk.count("recovery_code")), (0, 8));
+    let next = PasskeyUse { known_count: 5, sign_count: 6, ..use_of(&own) };
+    assert_eq!(finish(begun(store, "ann"), &next), SecondStepDone::UsedCode, "it is on already");
+}
+
 pub fn keeps_the_last_thing_that_a_second_factor_is_given_with(desk: &Desk) {
     let store = &*desk.store;
     let (own, first) = with_passkey(desk);
