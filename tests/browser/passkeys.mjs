@@ -9,6 +9,7 @@ import { at, axe, formTo, inhabit, linkTo, serveLocalhost } from "./site.mjs";
 import { freeUsername, visit } from "./visitor.mjs";
 
 const HERE = "/account/passkeys";
+const FACTOR = "/account/second-factor";
 const SIGN_IN = formTo("/login/passkey");
 const ALONE = `${formTo(HERE)}:has([name=kind][value=alone])`;
 const SECOND = `${formTo(HERE)}:has([name=kind][value=second_factor])`;
@@ -106,6 +107,29 @@ export async function register(check, browser) {
         await giveThePassword(visitor, username);
         assert.equal(await visitor.path(), "/login/second");
         await visitor.click(`${formTo("/login/second")}[data-passkey] button`);
+        assert.equal(await visitor.path(), "/");
+    });
+
+    walk("turns the second factor on and off with a passkey, without an app and without typing a code", async (visitor, page) => {
+        await plugIn(visitor, "usb", false);
+        const username = freeUsername();
+        await visitor.signUp(username);
+        await visitor.open(HERE);
+        await visitor.click(`${SECOND} button`);
+        await visitor.open(FACTOR);
+        await visitor.click(`${formTo(FACTOR)}[data-passkey] button`);
+        assert.ok((await page.innerText("main")).includes("Recovery codes"));
+        await giveThePassword(visitor, username);
+        assert.equal(await visitor.path(), "/login/second");
+        await visitor.click(`${formTo("/login/second")}[data-passkey] button`);
+        assert.equal(await visitor.path(), "/");
+        await visitor.open(FACTOR);
+        await visitor.click(`${formTo(`${FACTOR}/recovery-codes`)}[data-passkey] button`);
+        assert.ok((await page.innerText("main")).includes("Recovery codes"));
+        await visitor.open(FACTOR);
+        await visitor.click(`${formTo(`${FACTOR}/off`)}[data-passkey] button`);
+        assert.equal(await visitor.path(), "/account");
+        await giveThePassword(visitor, username);
         assert.equal(await visitor.path(), "/");
     });
 

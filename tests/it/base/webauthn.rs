@@ -110,6 +110,92 @@ fn refuses_an_assertion_with_any_bit_flipped_or_any_part_cut_at_any_byte() {
     assert!(tried > 4_500, "{tried}");
 }
 
+/// What Chromium has answered: see `about` in the file.
+fn recorded() -> Value {
+    serde_json::from_str(include_str!("../../data/webauthn/chromium.json")).unwrap()
+}
+
+/// The key in a recorded registration, if it is accepted.
+fn recorded_key(file: &Value, answer: &Value) -> Result<PasskeyKey, ResponseFlaw> {
+    with_recorded_rules(file, |expected| {
+        let response = RegistrationResponse::read(&answer["registration"].to_string())?;
+        assert_eq!(response.transports, "internal");
+        read_registration(&response, expected).map(|it| it.key)
+    })
+}
+
+fn with_recorded_rules<T>(file: &Value, then: impl Fn(&ExpectedResponse<'_>) -> T) -> T {
+    let text = |name: &str| file[name].as_str().unwrap();
+    let relying_party = RelyingParty {
+        origin: Origin::parse(text("origin")).unwrap(),
+        id: text("rp_id").to_owned(),
+    };
+    let key = data_encoding::HEXLOWER.decode(text("key").as_bytes()).unwrap().try_into().unwrap();
+    let now = Moment::from_millis(file["made_at"].as_i64().unwrap());
+    let challenge = ChallengeRule { key: &key, purpose: text("purpose"), life: LIFE, now };
+    then(&ExpectedResponse { relying_party: &relying_party, challenge, needs_verification: true })
+}
+
+/// Several bits of a byte, which no flip of one reaches.
+const PATTERNS: [u8; 15] =
+    [0x03, 0x05, 0x06, 0x0a, 0x0c, 0x11, 0x18, 0x30, 0x50, 0x55, 0x60, 0xaa, 0xc0, 0xf0, 0xff];
+
+/// Whatever one byte of these can become: each bit flipped, other values, gone, twice, and all that follows cut off.
+fn mutations(good: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for at in 0..good.len() {
+        let mut with = |change: &dyn Fn(&mut Vec<u8>)| {
+            let mut bytes = good.to_vec();
+            change(&mut bytes);
+            all.push(bytes);
+        };
+        for bit in 0..8 {
+            with(&|it| it[at] ^= 1 << bit);
+        }
+        for pattern in PATTERNS {
+            with(&|it| it[at] ^= pattern);
+        }
+        with(&|it| {
+            it.remove(at);
+        });
+        with(&|it| it.insert(at, it[at]));
+        with(&|it| it.truncate(at));
+    }
+    all
+}
+
+#[test]
+fn accepts_what_chromium_has_answered_and_none_of_25_000_mutations_of_it() {
+    let (file, mut tried) = (recorded(), 0);
+    let answers = file["answers"].as_array().unwrap();
+    assert_eq!(answers.len(), 3);
+    for answer in answers {
+        let name = &answer["name"];
+        let key = recorded_key(&file, answer).unwrap_or_else(|flaw| panic!("{name}: {flaw:?}"));
+        let good = &answer["authentication"];
+        let read = |value: &Value| {
+            with_recorded_rules(&file, |expected| {
+                let response = AuthenticationResponse::read(&value.to_string())?;
+                read_authentication(&response, &key, expected)
+            })
+        };
+        assert!(read(good).is_ok(), "{name}");
+        for part in ["clientDataJSON", "authenticatorData", "signature"] {
+            let text = good["response"][part].as_str().unwrap();
+            let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
+            for bad in mutations(&bytes).into_iter().filter(|it| *it != bytes) {
+                let mut value = good.clone();
+                value["response"][part] = data_encoding::BASE64URL_NOPAD.encode(&bad).into();
+                assert!(read(&value).is_err(), "{name} {part} {bad:?}");
+                tried += 1;
+            }
+        }
+        let other = &answers[0]["authentication"];
+        assert_eq!(read(other).is_ok(), other == good, "the answer of another passkey");
+    }
+    assert!(tried > 25_000, "{tried}");
+}
+
 #[test]
 fn refuses_a_challenge_of_another_page_key_or_time() {
     let passkey = SoftAuthenticator::es256(SITE);
