@@ -243,7 +243,7 @@ mod tests {
             (
                 "user --database x",
                 "name one of the commands of vestibule user: add, list, passwd, rename, key, delete, free, \
-                 reset-link, second-factor, unlock, show, groups, email, disable, enable",
+                 reset-link, second-factor, passkey, unlock, show, groups, email, disable, enable",
             ),
             ("user list --jsn", "vestibule user list does not take --jsn; did you mean --json?"),
             ("user list -json", "vestibule user list does not take -json; did you mean --json?"),

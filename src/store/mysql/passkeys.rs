@@ -3,7 +3,7 @@
 use super::second_factors::refuse_unless;
 use super::sessions::{PROVE, end_beyond, has_session, insert_session};
 use super::users::lock_user;
-use super::{Mysql, MysqlResult, Tx, blob, mail, values};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, mail, values};
 use crate::base::token::TokenHash;
 use crate::store::contract::{ADD_USED_CHALLENGE, USE_PASSKEY};
 use crate::store::outcomes::Refused;
@@ -135,7 +135,8 @@ pub(super) fn use_passkey(
 }
 
 fn use_challenge(tx: &mut Tx<'_>, challenge: &UsedChallenge) -> MysqlResult<()> {
-    let sql = "SELECT 1 FROM used_challenge WHERE id = ?";
-    refuse_unless(!tx.exists(sql, (blob(&challenge.id),))?, Refused::UsedCode)?;
-    tx.run(ADD_USED_CHALLENGE, values(&challenge.cells())).map(drop)
+    match tx.run(ADD_USED_CHALLENGE, values(&challenge.cells())) {
+        Err(MysqlFault::Refused(Refused::Duplicate)) => Err(MysqlFault::Refused(Refused::UsedCode)),
+        done => done.map(drop),
+    }
 }
