@@ -12,6 +12,19 @@ pub fn display_name(typed: &str) -> Option<&str> {
     is_good.then_some(name)
 }
 
+/// As much of a text of another system as can be a name: control characters become blanks, and what is too long is cut.
+/// `None` if nothing is left.
+pub fn fitted(text: &str) -> Option<String> {
+    let shown = text.replace(char::is_control, " ");
+    let mut units = 0;
+    let fits = |it: &char| {
+        units += it.len_utf16();
+        units <= UNITS_MAX
+    };
+    let kept: String = shown.trim().chars().take_while(fits).collect();
+    display_name(&kept).map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -21,6 +34,20 @@ mod tests {
         assert_eq!(display_name(" backup of the wiki "), Some("backup of the wiki"));
         for bad in ["", "  ", "a\nb", &"x".repeat(61)] {
             assert_eq!(display_name(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn makes_a_name_of_what_another_system_has_for_one() {
+        let long = "x".repeat(59) + "🔑🔑";
+        for (text, name) in [
+            (" backup ", Some("backup")),
+            ("a\nb\u{0}", Some("a b")),
+            (&*long, Some(&long[..59])),
+            ("\n", None),
+            ("", None),
+        ] {
+            assert_eq!(fitted(text).as_deref(), name, "{text:?}");
         }
     }
 }

@@ -19,7 +19,9 @@ use client_data::ClientData;
 
 pub use challenge::{ChallengeId, ChallengeRule, write_challenge};
 pub use public_key::PasskeyKey;
-pub use response::{AuthenticationResponse, CREDENTIAL_ID_BYTES_MAX, RegistrationResponse, encode};
+pub use response::{
+    AuthenticationResponse, CREDENTIAL_ID_BYTES_MAX, RegistrationResponse, encode, known_transports,
+};
 
 /// The site, as browsers and passkeys know it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -32,15 +32,12 @@ impl RegistrationResponse {
     pub fn read(text: &str) -> Result<Self, ResponseFlaw> {
         let (id, response) = parts(text)?;
         let names = response.get("transports").and_then(Value::as_array);
-        let mut transports: Vec<_> = TRANSPORTS.to_vec();
-        transports.retain(|known| {
-            names.is_some_and(|all| all.iter().any(|it| it.as_str() == Some(known)))
-        });
+        let names: Vec<_> = names.into_iter().flatten().filter_map(Value::as_str).collect();
         Ok(Self {
             id,
             client_data: bytes(&response, "clientDataJSON")?,
             authenticator_data: bytes(&response, "authenticatorData")?,
-            transports: transports.join(","),
+            transports: known_transports(&names),
         })
     }
 }
@@ -75,6 +72,12 @@ impl AuthenticationResponse {
             user_handle,
         })
     }
+}
+
+/// Those of these words that say how an authenticator may be reached, separated by commas: `hybrid,internal`.
+pub fn known_transports(names: &[&str]) -> String {
+    let known: Vec<_> = TRANSPORTS.into_iter().filter(|it| names.contains(it)).collect();
+    known.join(",")
 }
 
 /// The id of the credential, and the members of the answer.
