@@ -378,6 +378,7 @@ struct RefusedUse {
 
 /// The one place where the use of a passkey is verified. Without an `owner` it signs in alone: it has to verify its user,
 /// and may be anyone's. Of a user who proves themselves it has to verify them as well; as a second factor it need not.
+/// What was true of it when it was added is not enough: of an imported passkey it may not be known.
 fn verify(
     auth: &Authenticator,
     answer: &str,

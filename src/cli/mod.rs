@@ -195,7 +195,7 @@ pub enum Command {
 
     #[cfg(feature = "import")]
     /// Import users from another system, with their passwords and, where possible, their sessions.
-    Import(ImportArgs),
+    Import(Box<ImportArgs>),
 
     /// Copy everything into another database, a file or MariaDB servers. Everyone stays signed in.
     Copy(CopyArgs),

@@ -30,7 +30,7 @@ pub struct Passkey {
     pub sign_count: u32,
     /// The RP ID that it was made for.
     pub rp_id: String,
-    /// Whether it verifies its user and so signs in alone. Else it is a second factor only.
+    /// Whether it may sign in alone, for which it has to verify its user at each use. Else it is a second factor only.
     pub verifies_user: bool,
     /// Whether its maker keeps a copy of it.
     pub is_backed_up: bool,

@@ -52,8 +52,13 @@ impl SoftAuthenticator {
     pub fn es256(origin: &str) -> Self {
         let rng = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &rng).unwrap();
-        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &rng)
-            .unwrap();
+        Self::of_pkcs8(origin, pkcs8.as_ref())
+    }
+
+    /// The same with this private key.
+    pub fn of_pkcs8(origin: &str, pkcs8: &[u8]) -> Self {
+        let rng = SystemRandom::new();
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8, &rng).unwrap();
         Self::with(PrivateKey::Es256(key), origin)
     }
 

@@ -7,10 +7,14 @@ use clap::{Args, Subcommand};
 use super::foreign_db::{
     BETTER_AUTH_TABLES, ColumnChoice, LUCIA_V3_TABLES, LuciaTables, NameSource, TableNames,
 };
+use super::passkeys::rp_id;
 use super::table_text::delimiter;
 use super::{CsvOptions, ImportOrder, Source};
+use crate::base::base_url::BaseUrl;
+use crate::base::origin::Domain;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::secrets::password_in;
+use crate::cli::serve::parse::{base_url, domain};
 use crate::cli::serve::{NameKindArgs, SealKeyArgs};
 
 /// `vestibule import`.
@@ -90,21 +94,23 @@ enum SourceArgs {
         options: ImportOptions,
     },
 
-    /// Import a SQLite database of better-auth: users, passwords and accounts with other providers.
+    /// Import a SQLite database of better-auth: users, passwords, accounts with other providers and passkeys.
     /// Sessions are not imported, as their cookies are signed with a secret.
     #[command(after_help = "Examples:\n  \
         vestibule import better-auth app.db --dry-run\n  \
-        vestibule import better-auth app.db --tables user=users,account=accounts --username email\n\n\
+        vestibule import better-auth app.db --tables user=users,account=accounts --username email\n  \
+        vestibule import better-auth app.db --secret-file secret --rp-id auth.example.com\n\n\
         FILE is only read, and may be in use. An e-mail address is kept only if the source marks it as \
         verified. Other columns are kept as attributes, unless their name suggests a password or a \
-        secret. With --secret-file users keep their authenticator apps; backup codes stay behind.")]
+        secret. With --secret-file users keep their authenticator apps; backup codes stay behind. \
+        Passkeys work on a site with the domain that they were made for, and nowhere else.")]
     BetterAuth {
         /// The better-auth database.
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
-        /// Names of the tables that are not found by their columns: user, account, session. An empty name for session
-        /// means that there is no such table.
+        /// Names of the tables that are not found by their columns: user, account, session, passkey,
+        /// twoFactor. An empty name for session, passkey or twoFactor means that there is no such table.
         #[arg(long, value_name = "WHAT=TABLE,…", value_parser = better_auth_tables)]
         tables: Option<TableNames>,
 
@@ -121,6 +127,14 @@ enum SourceArgs {
         /// verified one are imported. Without it they are left behind.
         #[arg(long, value_name = "FILE")]
         secret_file: Option<PathBuf>,
+
+        /// Domain that the passkeys were made for, which the database does not have: rpID of its passkey plugin, or
+        /// else the host of its baseURL. It is needed where there are passkeys.
+        #[arg(long, value_name = "DOMAIN", value_parser = made_for)]
+        rp_id: Option<String>,
+
+        #[command(flatten)]
+        site: SiteArgs,
 
         #[command(flatten)]
         options: ImportOptions,
@@ -183,6 +197,9 @@ enum SourceArgs {
         file: PathBuf,
 
         #[command(flatten)]
+        site: SiteArgs,
+
+        #[command(flatten)]
         options: ImportOptions,
     },
 }
@@ -226,6 +243,27 @@ impl From<CsvArgs> for CsvOptions {
     }
 }
 
+/// Which domain the site has, so that the report warns of passkeys that do not work there.
+#[derive(Args)]
+struct SiteArgs {
+    /// URL of the sign-in, as for serve. With it, or with --passkey-domain, the report warns of passkeys that were made
+    /// for another domain.
+    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
+    origin: Option<BaseUrl>,
+
+    /// Domain for which the site makes passkeys, as for serve. [default: the host of --origin]
+    #[arg(long, env = "VESTIBULE_PASSKEY_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
+    passkey_domain: Option<Domain>,
+}
+
+impl SiteArgs {
+    /// The domain for which the site makes passkeys, if it is told.
+    fn passkey_domain(&self) -> Option<String> {
+        let domain = self.passkey_domain.as_ref().map(Domain::as_str);
+        domain.or_else(|| Some(self.origin.as_ref()?.origin.host())).map(str::to_owned)
+    }
+}
+
 /// How users are brought over, whatever the source.
 #[derive(Args)]
 struct ImportOptions {
@@ -263,6 +301,7 @@ struct ImportOptions {
 impl ImportArgs {
     /// What is to be done, and told as JSON or not.
     pub fn order(self, json: bool) -> Result<ImportOrder, String> {
+        let mut site = None;
         let (source, file, options) = match self.source {
             SourceArgs::Lucia { file, tables, username, options } => {
                 (Source::Lucia { tables, username }, file, options)
@@ -272,17 +311,30 @@ impl ImportArgs {
                     (tables.unwrap_or_default(), ColumnChoice { username, hash });
                 (Source::LuciaV3 { tables, columns }, file, options)
             }
-            SourceArgs::BetterAuth { file, tables, username, hash, secret_file, options } => {
+            SourceArgs::BetterAuth {
+                file,
+                tables,
+                username,
+                hash,
+                secret_file,
+                rp_id,
+                site: its,
+                options,
+            } => {
+                site = Some(its);
                 let (tables, columns) =
                     (tables.unwrap_or_default(), ColumnChoice { username, hash });
                 let secret = secret_file.as_deref().map(password_in).transpose()?;
-                (Source::BetterAuth { tables, columns, secret }, file, options)
+                (Source::BetterAuth { tables, columns, secret, rp_id }, file, options)
             }
             SourceArgs::Htpasswd { file, options } => (Source::Htpasswd, file, options),
             SourceArgs::Csv { file, columns, options } => {
                 (Source::Csv(columns.into()), file, options)
             }
-            SourceArgs::Vestibule { file, options } => (Source::Vestibule, file, options),
+            SourceArgs::Vestibule { file, site: its, options } => {
+                site = Some(its);
+                (Source::Vestibule, file, options)
+            }
         };
         let ImportOptions { dry_run, skip_conflicts, rename, report, kind, database, key } =
             options;
@@ -300,6 +352,7 @@ impl ImportArgs {
             report,
             database,
             sealing_key,
+            passkey_domain: site.and_then(|it| it.passkey_domain()),
         })
     }
 }
@@ -319,6 +372,10 @@ fn tables(text: &str) -> Result<LuciaTables, String> {
 
 fn lucia_v3_tables(text: &str) -> Result<TableNames, String> {
     table_names(text, &LUCIA_V3_TABLES)
+}
+
+fn made_for(text: &str) -> Result<String, String> {
+    rp_id(text).ok_or_else(|| "write it as in auth.example.com".to_owned())
 }
 
 fn better_auth_tables(text: &str) -> Result<TableNames, String> {

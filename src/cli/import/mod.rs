@@ -15,6 +15,7 @@ pub mod foreign_db;
 mod groups;
 mod htpasswd;
 mod moments;
+mod passkeys;
 mod reasons;
 mod rename;
 mod report;
@@ -74,6 +75,8 @@ pub enum Source {
         columns: ColumnChoice,
         /// The secret by which secrets of apps are encrypted; `None`: second factors are left behind.
         secret: Option<String>,
+        /// The domain for which its passkeys were made; `None`: that is not known.
+        rp_id: Option<String>,
     },
     /// What `htpasswd` of Apache writes.
     Htpasswd,
@@ -130,6 +133,8 @@ pub struct ImportOrder {
     pub database: Database,
     /// The key with which secrets are sealed; `None`: they are stored in the clear.
     pub sealing_key: Option<SealingKey>,
+    /// The domain for which the site makes passkeys; `None`: that is not known.
+    pub passkey_domain: Option<String>,
 }
 
 /// The outcome of an import.
@@ -172,6 +177,7 @@ pub fn bring(
     let listing = order.report.as_deref().map(ReportFile::begin).transpose()?;
     let mut report = Report::of(listing.is_some());
     report.is_dry_run = order.dry_run;
+    report.passkey_domain.clone_from(&order.passkey_domain);
     let mut candidates = read(order, input, &mut report, now, progress)?;
     if let Some(path) = &order.rename {
         rename::rename(&mut candidates, path, order.names)?;
@@ -336,9 +342,9 @@ fn read(
         Source::LuciaV3 { tables, columns } => {
             foreign_db::lucia_v3(&order.file, tables, columns, now, progress)
         }
-        Source::BetterAuth { tables, columns, secret } => {
-            let secret = secret.as_deref();
-            foreign_db::better_auth(&order.file, tables, columns, secret, now, progress)
+        Source::BetterAuth { tables, columns, secret, rp_id } => {
+            let known = (secret.as_deref(), rp_id.as_deref());
+            foreign_db::better_auth(&order.file, tables, columns, known, now, progress)
         }
         Source::Htpasswd => {
             return htpasswd::read(TextFile::open(&order.file, input)?, report, progress);

@@ -90,6 +90,8 @@ pub(super) enum ReasonKind {
     SessionLeftOut,
     /// A second factor that was left out.
     SecondFactorLeftOut,
+    /// A passkey that was left out.
+    PasskeyLeftOut,
     /// Groups that were left out.
     GroupLeftOut,
     /// The operator gave another name.
@@ -163,6 +165,11 @@ impl ReasonKind {
                 "second_factor_left_out",
                 "a second factor left out",
                 "with a second factor that was left out: the password alone signs them in",
+            ],
+            Self::PasskeyLeftOut => [
+                "passkey_left_out",
+                "a passkey left out",
+                "with a passkey that was left out: they add one on the page of their account",
             ],
             Self::GroupLeftOut => [
                 "group_left_out",

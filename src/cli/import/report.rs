@@ -23,6 +23,9 @@ const WITHOUT_CODES: &str = "of the second factors came without recovery codes, 
 /// What becomes of sessions in which no second factor was given.
 const ASKED_AGAIN: &str = "of the sessions came without a second factor: where one is required (--second-factor), their users sign in again";
 
+/// What becomes of passkeys that cannot sign in alone, of users without a second factor.
+const NOT_ASKED_FOR: &str = "of the passkeys can be given as a second factor only, and their users have it off: the password alone signs them in";
+
 /// The most characters that are shown of a name or a reason.
 const CUT: usize = 200;
 
@@ -213,8 +216,11 @@ pub(super) struct Report {
     pub(super) keys: ImportTally,
     pub(super) sessions: ImportTally,
     pub(super) second_factors: ImportTally,
-    /// Passkeys.
     pub(super) passkeys: ImportTally,
+    /// The domain for which this site makes passkeys; `None`: that is not known.
+    pub(super) passkey_domain: Option<String>,
+    /// The domains for which the new passkeys were made, and how many for each.
+    domains: BTreeMap<String, usize>,
     /// Sessions that had ended.
     pub(super) dead: usize,
     /// What is to be said of the source rather than of a user.
@@ -241,24 +247,25 @@ impl Report {
         self.conflicts.len()
     }
 
-    /// Notes that a user cannot be imported, with so many keys and sessions.
+    /// Notes that a user cannot be imported, with so many keys, sessions and passkeys.
     pub(super) fn refuse(
         &mut self,
         person: PersonAtSource,
         why: String,
-        keys: usize,
-        sessions: usize,
+        [keys, sessions, passkeys]: [usize; 3],
     ) {
         self.users.leave_out(1, "cannot come over as they are");
         self.keys.leave_out(keys, OF_CONFLICT);
         self.sessions.leave_out(sessions, OF_CONFLICT);
+        self.passkeys.leave_out(passkeys, OF_CONFLICT);
         let outcome = PersonOutcome::Conflict(why);
         self.conflicts.push(PersonEntry { person, outcome, reasons: Vec::new() });
     }
 
     /// Notes that a user who was ready cannot be imported.
     pub(super) fn refuse_arrival(&mut self, it: &ImportedUser, row: SourceRow, why: String) {
-        self.refuse(PersonAtSource::of(it, row), why, it.keys.len(), it.sessions.len());
+        let counts = [it.keys.len(), it.sessions.len(), it.passkeys.len()];
+        self.refuse(PersonAtSource::of(it, row), why, counts);
     }
 
     /// Notes what is done to the source as a whole.
@@ -284,7 +291,7 @@ impl Report {
                 self.keys.new += it.keys.len();
                 self.sessions.new += it.sessions.len();
                 self.count_second_factor(it);
-                self.passkeys.new += it.passkeys.len();
+                self.count_passkeys(it);
                 let mut hashes = it.keys.iter().filter_map(|key| key.hashed_password.as_ref());
                 self.without_password += usize::from(!hashes.any(PasswordHash::is_readable));
                 self.count_reasons(&reasons);
@@ -315,6 +322,26 @@ impl Report {
         }
         let asked = it.sessions.iter().filter(|it| it.second_at == Moment::NEVER);
         self.notes.add(asked.count(), ASKED_AGAIN);
+    }
+
+    fn count_passkeys(&mut self, it: &ImportedUser) {
+        self.passkeys.new += it.passkeys.len();
+        for passkey in &it.passkeys {
+            *self.domains.entry(passkey.rp_id.clone()).or_default() += 1;
+        }
+        if it.second_factor.is_none() {
+            let only_second = it.passkeys.iter().filter(|it| !it.verifies_user).count();
+            self.notes.add(only_second, NOT_ASKED_FOR);
+        }
+    }
+
+    /// What the operator has to see to where the domain of this site is not known.
+    fn domains_to_keep(&self) -> impl Iterator<Item = String> {
+        let unknown = self.domains.iter().filter(|_| self.passkey_domain.is_none());
+        unknown.map(|(domain, count)| {
+            let what = counted(*count, "passkey");
+            format!("{what} made for {domain}: they work where --origin has this host, or with --passkey-domain {domain}")
+        })
     }
 
     fn count_reasons(&mut self, reasons: &[Reason]) {
@@ -370,11 +397,11 @@ impl Report {
             "passkeys": self.passkeys.json(self.is_written),
             "dead_sessions": self.dead,
             "notes": self.counted_notes().collect::<BTreeMap<_, _>>(),
-            "remarks": self.remarks,
+            "remarks": self.remarks.iter().cloned().chain(self.domains_to_keep()).collect::<Vec<_>>(),
             "conflicts": self.conflicts.iter().map(conflict).collect::<Vec<_>>(),
             "people": people,
             "rows": self.rows.iter().map(LeftRow::json).collect::<Vec<_>>(),
-            "warning": self.warning(),
+            "warning": Some(self.warnings().join("; ")).filter(|it| !it.is_empty()),
         });
         format!("{data}\n")
     }
@@ -424,7 +451,10 @@ impl Report {
         for said in self.remarks.iter().take(LISTED_MAX) {
             line("note", cut(said));
         }
-        if let Some(warning) = self.warning() {
+        for said in self.domains_to_keep() {
+            line("note", said);
+        }
+        for warning in self.warnings() {
             line("WARNING", warning);
         }
         text + self.why_unwritten()
@@ -452,14 +482,30 @@ impl Report {
         text
     }
 
-    /// A warning about what is most likely the operator's mistake.
-    fn warning(&self) -> Option<String> {
+    /// Warnings about what is most likely the operator's mistake.
+    fn warnings(&self) -> Vec<String> {
         let all = self.users.new;
-        (all > 0 && self.without_password == all).then(|| {
+        let without_password = (all > 0 && self.without_password == all).then(|| {
             let hint = self.hash_hint;
             format!(
                 "no password is imported for {}: no one can sign in{hint}",
                 counted(all, "new user")
+            )
+        });
+        without_password.into_iter().chain(self.foreign_passkeys()).collect()
+    }
+
+    /// The warning about passkeys that were made for another domain than that of this site, where it is known.
+    fn foreign_passkeys(&self) -> Option<String> {
+        let own = self.passkey_domain.as_deref()?;
+        let foreign = || self.domains.iter().filter(|(domain, _)| *domain != own);
+        let count: usize = foreign().map(|(_, count)| count).sum();
+        let domains: Vec<_> = foreign().map(|(domain, _)| domain.as_str()).collect();
+        (count > 0).then(|| {
+            format!(
+                "{} made for {}: they do not work on this site, whose passkeys are for {own}",
+                counted(count, "passkey"),
+                domains.join(", ")
             )
         })
     }

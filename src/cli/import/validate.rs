@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::candidate::{Candidate, CandidateKey, CandidateSession};
+use super::passkeys;
 use super::reasons::{Reason, ReasonKind, SourceRow};
 use super::report::{PersonAtSource, Report};
 use crate::auth::usernames::{NameKind, Username, canonical};
@@ -12,7 +13,7 @@ use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::Token;
 use crate::cli::counted;
-use crate::store::{ClientInfo, ImportedUser, Key, KeyId, Passkey, Session, User, UserId};
+use crate::store::{ClientInfo, ImportedUser, Key, KeyId, Session, User, UserId};
 
 /// How long an imported session is valid at most, however much it is used: the default of --absolute. Other systems
 /// have no such limit.
@@ -44,7 +45,7 @@ fn arrival(
     report: &mut Report,
     now: Moment,
 ) -> Option<Arrival> {
-    let (keys, sessions) = (candidate.keys.len(), candidate.sessions.len());
+    let counts = [candidate.keys.len(), candidate.sessions.len(), candidate.passkeys.len()];
     let (id, shown) = (candidate.id.clone(), candidate.name.clone());
     let row = candidate.row.clone();
     let mut reasons = std::mem::take(&mut candidate.reasons);
@@ -52,7 +53,7 @@ fn arrival(
         Ok(user) => Some(Arrival { user, row, reasons }),
         Err(why) => {
             let person = PersonAtSource { id, name: shown.unwrap_or_default(), row };
-            report.refuse(person, why, keys, sessions);
+            report.refuse(person, why, counts);
             None
         }
     }
@@ -95,8 +96,7 @@ fn prepare(
     let factor = candidate.second_factor.map(|it| it.record(&user.id, now));
     let (since, second_factor) = factor.unzip();
     user.second_factor_since = since;
-    let own = |it: Passkey| Passkey { user_id: user.id.clone(), ..it };
-    let passkeys = candidate.passkeys.into_iter().map(own).collect();
+    let passkeys = passkeys::of_user(candidate.passkeys, &user.id, reasons, report);
     let attributes = candidate.attributes;
     Ok(ImportedUser { user, is_known_by_name, attributes, keys, sessions, second_factor, passkeys })
 }

@@ -72,6 +72,7 @@ impl Move {
             report: None,
             database: database.into(),
             sealing_key: None,
+            passkey_domain: None,
         };
         Self { folder, order, input: Vec::new() }
     }
@@ -141,7 +142,7 @@ pub fn raw(visit: &Visit) -> Connection {
 
 pub fn rows(raw: &Connection) -> Vec<Vec<Cell>> {
     let mut all = Vec::new();
-    for table in ["user", "user_key", "user_session", "audit", "device", "throttle"] {
+    for table in ["user", "user_key", "user_session", "passkey", "audit", "device", "throttle"] {
         let mut statement = raw.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
         let width = statement.column_count();
         let found = statement.query_map([], |row| (0..width).map(|at| row.get(at)).collect());
@@ -284,6 +285,7 @@ fn brings_back_no_session_that_was_ended_and_no_password_that_was_changed() {
         report: None,
         database: Database::File(visit.folder.path().join("test.db")),
         sealing_key: None,
+        passkey_domain: None,
     };
     let outcome = import::bring(&again, &mut std::io::empty(), now, &mut |_, _| {}).unwrap();
     let report: Value = serde_json::from_str(&outcome.report).unwrap();

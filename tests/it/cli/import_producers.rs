@@ -33,7 +33,8 @@ fn import(name: &str) -> (Move, Vec<Value>, Moment) {
         "lucia-v3" => Source::LuciaV3 { tables, columns },
         "better-auth" => {
             let secret = about["secret"].as_str().map(str::to_owned);
-            Source::BetterAuth { tables, columns, secret }
+            let rp_id = about["rp_id"].as_str().map(str::to_owned);
+            Source::BetterAuth { tables, columns, secret, rp_id }
         }
         other => panic!("{other}"),
     };

@@ -57,6 +57,7 @@ pub fn better_auth() -> Source {
         tables: TableNames::default(),
         columns: ColumnChoice::default(),
         secret: None,
+        rp_id: None,
     }
 }
 
@@ -337,7 +338,7 @@ fn counts_the_sessions_of_better_auth_that_stay_behind() {
         assert!(left_out.keys().next().unwrap().contains("sign in again"));
         assert_eq!(
             report["tables"],
-            json!({"user": "user", "account": "account", "session": "session"})
+            json!({"user": "user", "account": "account", "session": "session", "passkey": null})
         );
     }
 }
@@ -358,7 +359,12 @@ fn finds_the_tables_of_better_auth_under_other_names_and_takes_another_column_fo
     assert_eq!(it.texts("SELECT username FROM user ORDER BY id"), ["ann", "bob@x"]);
     for (username, shown) in [("nick", ["Annie", "Bob"]), ("email", ["ann@x", "bob@x"])] {
         let tables = names(&[("user", "members"), ("account", "accounts"), ("session", "")]);
-        let source = Source::BetterAuth { tables, columns: named_by(Some(username)), secret: None };
+        let source = Source::BetterAuth {
+            tables,
+            columns: named_by(Some(username)),
+            secret: None,
+            rp_id: None,
+        };
         let it = with_tables(source, USERS);
         it.done(NOW);
         assert_eq!(it.texts("SELECT username FROM user ORDER BY id"), shown);
@@ -370,6 +376,7 @@ fn finds_the_tables_of_better_auth_under_other_names_and_takes_another_column_fo
         tables: names(&[]),
         columns: named_by(Some("username")),
         secret: None,
+        rp_id: None,
     };
     let report = with_tables(source, USERS).refused();
     assert_eq!(
@@ -542,7 +549,7 @@ fn brings_over_the_apps_of_better_auth_that_are_verified_and_turned_on() {
     );
     let with = |secret: Option<&str>| {
         let (tables, columns) = (TableNames::default(), ColumnChoice::default());
-        Source::BetterAuth { tables, columns, secret: secret.map(str::to_owned) }
+        Source::BetterAuth { tables, columns, secret: secret.map(str::to_owned), rp_id: None }
     };
     let it = with_tables(with(Some("a better secret")), &tables);
     let report = it.done(NOW);

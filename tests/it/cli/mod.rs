@@ -18,6 +18,8 @@ mod import_columns;
 #[cfg(feature = "import")]
 mod import_csv;
 #[cfg(feature = "import")]
+mod import_passkeys;
+#[cfg(feature = "import")]
 mod import_producers;
 #[cfg(feature = "import")]
 mod import_rename;

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use super::cells::rows;
 use super::hashes::hash_column;
 use super::names::{NameSource, name_by_keys};
+use super::passkeys;
 use super::tables::{ColumnSet, OWNER, Table, named, only, optional, row_count};
 use super::two_factors;
 use super::users::{UserColumns, users};
@@ -21,7 +22,7 @@ use crate::store::Progress;
 const PROGRAM: &str = "better-auth";
 
 /// What the tables are called in messages and with `--tables`.
-pub const BETTER_AUTH_TABLES: [&str; 4] = ["user", "account", "session", "twoFactor"];
+pub const BETTER_AUTH_TABLES: [&str; 5] = ["user", "account", "session", "passkey", "twoFactor"];
 
 const USER: ColumnSet = &[&["id"], &["email"], &["emailVerified", "email_verified"]];
 const ACCOUNT: ColumnSet = &[&["providerId", "provider_id"], &["accountId", "account_id"], OWNER];
@@ -35,7 +36,8 @@ const SIGNED: &str = "as their cookies are signed with a secret: those people si
 
 /// All users in a database of better-auth. Its tables are found by their columns, but for those that `names` has. The
 /// names are in the column `username`, or else are the addresses; `columns` may name other columns. Sessions are only
-/// counted: their cookies are signed with a secret that is not in the file.
+/// counted: their cookies are signed with a secret that is not in the file. Second factors are read with the `secret` of
+/// better-auth; its passkeys were made for the domain `rp_id`, without which a table of them is refused.
 ///
 /// A file that is no database, is cut short or damaged, or has no such tables is refused; the error is one line that
 /// says which.
@@ -43,7 +45,7 @@ pub(in crate::cli::import) fn better_auth(
     path: &Path,
     names: &TableNames,
     columns: &ColumnChoice,
-    secret: Option<&str>,
+    (secret, rp_id): (Option<&str>, Option<&str>),
     now: Moment,
     progress: Progress<'_>,
 ) -> Result<ForeignDb, String> {
@@ -68,6 +70,12 @@ pub(in crate::cli::import) fn better_auth(
         if let Some(table) = session {
             sealed_sessions.insert(SIGNED, row_count(conn, table)?);
         }
+        let passkey =
+            optional(names.get("passkey"), all, |it| it.has(passkeys::COLUMNS), passkeys::COLUMNS)?;
+        let passkeys = match passkey {
+            Some(table) => passkeys::read(conn, table, rp_id, progress, &mut odd, now)?,
+            None => Vec::new(),
+        };
         let two_factor = optional(
             names.get("twoFactor"),
             all,
@@ -79,17 +87,18 @@ pub(in crate::cli::import) fn better_auth(
         if let (Some(table), Some(secret)) = (two_factor, secret) {
             second_factors = two_factors::read(conn, (user, table), secret)?;
         }
-        let found =
-            [Some(user), Some(account), session, two_factor].map(|it| it.map(|it| it.name.clone()));
+        let found = [Some(user), Some(account), session, passkey, two_factor]
+            .map(|it| it.map(|it| it.name.clone()));
         let mut tables: Vec<_> = BETTER_AUTH_TABLES.into_iter().zip(found).collect();
         // Without the secret nothing is looked for there.
-        tables.truncate(if secret.is_some() { BETTER_AUTH_TABLES.len() } else { 3 });
+        tables.truncate(if secret.is_some() { BETTER_AUTH_TABLES.len() } else { 4 });
         Ok(ForeignDb {
             tables,
             users,
             keys,
             sealed_sessions,
             second_factors,
+            passkeys,
             odd,
             ..ForeignDb::default()
         })

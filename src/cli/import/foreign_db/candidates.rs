@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::attributes::{self, is_secret};
 use super::super::candidate::{Candidate, CandidateFactor, CandidateKey, CandidateSession};
+use super::super::passkeys;
 use super::super::reasons::{Reason, ReasonKind};
 use super::super::report::Report;
 use super::hashes::is_hash;
@@ -14,7 +15,7 @@ use super::{Attribute, ForeignDb, ForeignKey, ForeignSession, ForeignUser, OddRo
 use crate::auth::users;
 use crate::base::clock::Moment;
 
-/// Gives all users their keys and sessions, and notes in the report where these were found, which belong to no user,
+/// Gives all users their keys, sessions and passkeys, and notes in the report where these were found, which belong to no user,
 /// and which cannot be imported.
 pub(in crate::cli::import) fn candidates(
     old: ForeignDb,
@@ -54,6 +55,10 @@ pub(in crate::cli::import) fn candidates(
             (None, _) => report.second_factors.leave_out(1, "of no user"),
         }
     }
+    for passkey in old.passkeys {
+        let owner = owners.get(&passkey.owner).map(|at| &mut all[*at]);
+        passkeys::add(owner, passkey, report, now);
+    }
     for row in old.odd {
         let owner = row.user_id.as_ref().and_then(|id| owners.get(id)).map(|at| &mut all[*at]);
         leave_out(row, owner, report);
@@ -81,7 +86,7 @@ fn owners(users: &[ForeignUser]) -> (HashMap<String, usize>, Vec<(usize, usize)>
     (owners, twins)
 }
 
-/// A session that cannot be read is left out alone. A key that cannot be read may be how its owner signs in, so they
+/// A session or a passkey that cannot be read is left out alone. A key that cannot be read may be how its owner signs in, so they
 /// cannot be imported as they are.
 fn leave_out(odd: OddRow, owner: Option<&mut Candidate>, report: &mut Report) {
     const WHY: &str = "that cannot be read";
@@ -94,6 +99,7 @@ fn leave_out(odd: OddRow, owner: Option<&mut Candidate>, report: &mut Report) {
         }
         (RowOf::Key, None) => report.keys.leave_out(1, WHY),
         (RowOf::Session, _) => report.sessions.leave_out(1, WHY),
+        (RowOf::Passkey, _) => report.passkeys.leave_out(1, WHY),
     }
     report.leave_row_out(odd.row, odd.why);
 }

@@ -11,6 +11,7 @@ mod hashes;
 mod lucia_v2;
 mod lucia_v3;
 mod names;
+mod passkeys;
 mod tables;
 mod two_factors;
 mod users;
@@ -20,6 +21,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::passkeys::ForeignPasskey;
 use super::reasons::{Reason, SourceRow};
 use crate::base::clock::Moment;
 use crate::base::totp::TotpSecret;
@@ -52,7 +54,9 @@ pub struct ForeignDb {
     pub left_behind: Vec<(String, usize)>,
     /// The second factors that could be opened, or why not, by the ids of users.
     second_factors: Vec<(String, Result<TotpSecret, String>)>,
-    /// Rows of keys and sessions that cannot be read.
+    /// The passkeys.
+    passkeys: Vec<ForeignPasskey>,
+    /// Rows of keys, sessions and passkeys that cannot be read.
     odd: Vec<OddRow>,
 }
 
@@ -185,6 +189,7 @@ struct OddRow {
 enum RowOf {
     Key,
     Session,
+    Passkey,
 }
 
 impl RowOf {
@@ -193,6 +198,7 @@ impl RowOf {
         match self {
             Self::Key => "keys read",
             Self::Session => "sessions read",
+            Self::Passkey => "passkeys read",
         }
     }
 }
