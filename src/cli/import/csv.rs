@@ -3,6 +3,7 @@
 //! Decides which column is what, and how a value is read. Reading the text itself is `table_text.rs`.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use csv::StringRecord;
 use serde_json::Value;
@@ -33,6 +34,8 @@ pub struct CsvOptions {
     pub groups: Option<String>,
     /// The column of the secrets of authenticator apps; `None`: it is found by its heading.
     pub totp: Option<String>,
+    /// The file with passkeys that Authelia has exported.
+    pub passkeys: Option<PathBuf>,
     /// Columns that are attributes, whatever their headings.
     pub attributes: Vec<String>,
 }

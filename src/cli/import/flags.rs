@@ -182,6 +182,9 @@ enum SourceArgs {
         columns: CsvArgs,
 
         #[command(flatten)]
+        site: SiteArgs,
+
+        #[command(flatten)]
         options: ImportOptions,
     },
 
@@ -231,6 +234,11 @@ struct CsvArgs {
     #[arg(long, value_name = "COLUMN")]
     totp: Option<String>,
 
+    /// File with the passkeys of these users, which `authelia storage user webauthn export` wrote. They are found by
+    /// their usernames.
+    #[arg(long, value_name = "FILE")]
+    passkeys_file: Option<PathBuf>,
+
     /// Column that is kept as an attribute, whatever its name suggests; may be repeated.
     #[arg(long, value_name = "COLUMN")]
     attribute: Vec<String>,
@@ -238,8 +246,10 @@ struct CsvArgs {
 
 impl From<CsvArgs> for CsvOptions {
     fn from(args: CsvArgs) -> Self {
-        let CsvArgs { delimiter, username, hash, email, groups, totp, attribute } = args;
-        Self { delimiter, username, hash, email, groups, totp, attributes: attribute }
+        let CsvArgs { delimiter, username, hash, email, groups, totp, passkeys_file, attribute } =
+            args;
+        let (passkeys, attributes) = (passkeys_file, attribute);
+        Self { delimiter, username, hash, email, groups, totp, passkeys, attributes }
     }
 }
 
@@ -328,7 +338,8 @@ impl ImportArgs {
                 (Source::BetterAuth { tables, columns, secret, rp_id }, file, options)
             }
             SourceArgs::Htpasswd { file, options } => (Source::Htpasswd, file, options),
-            SourceArgs::Csv { file, columns, options } => {
+            SourceArgs::Csv { file, columns, site: its, options } => {
+                site = Some(its);
                 (Source::Csv(columns.into()), file, options)
             }
             SourceArgs::Vestibule { file, site: its, options } => {

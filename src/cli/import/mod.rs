@@ -7,6 +7,7 @@
 //! can be imported (`validate.rs`), they are written, and the outcome is reported (`report.rs`).
 
 mod attributes;
+mod authelia;
 mod candidate;
 mod csv;
 mod disabled;
@@ -350,7 +351,12 @@ fn read(
             return htpasswd::read(TextFile::open(&order.file, input)?, report, progress);
         }
         Source::Csv(options) => {
-            return csv::read(TextFile::open(&order.file, input)?, options, report, now, progress);
+            let text = TextFile::open(&order.file, input)?;
+            let mut all = csv::read(text, options, report, now, progress)?;
+            if let Some(file) = &options.passkeys {
+                authelia::add_passkeys(&mut all, file, report, now)?;
+            }
+            return Ok(all);
         }
         Source::Vestibule => return vestibule::read(TextFile::open(&order.file, input)?, progress),
     };

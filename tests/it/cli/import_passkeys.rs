@@ -1,4 +1,4 @@
-//! Passkeys that come over from better-auth, and those that cannot.
+//! Passkeys that come over from better-auth and from Authelia, and those that cannot.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde_json::{Value, json};
 use vestibule::base::clock::Moment;
-use vestibule::cli::import::Source;
+use vestibule::base::totp::{TimeStep, TotpSecret};
 use vestibule::cli::import::foreign_db::{ColumnChoice, TableNames};
+use vestibule::cli::import::{CsvOptions, Source};
 use vestibule::web::http::Response;
 
+use crate::binary::vestibule;
 use crate::cli::import::{Move, counts, sign_in};
 use crate::cli::import_sqlite::with_tables;
 use crate::soft_authenticator::{CAN_BE_BACKED_UP, PRESENT, SoftAuthenticator};
@@ -287,4 +289,268 @@ fn leaves_a_user_out_whose_passkey_another_user_has() {
         "{report}"
     );
     assert!(first.rows() == before);
+}
+
+/// What Authelia exports of a passkey, as a part of its file.
+fn exported(user: &str, name: &str, passkey: &SoftAuthenticator) -> String {
+    format!(
+        "    - created_at: 2024-03-01T12:00:00.123456789+01:00
+      last_used_at: 2026-11-01T08:30:00Z
+      rpid: {DOMAIN}
+      username: {user}
+      description: {name}
+      kid: {}
+      aaguid: 08987058-cadc-4b81-b6e1-30de50dcbe96
+      attestation_type: none
+      attestation_format: none
+      attachment: cross-platform
+      transports:
+        - usb
+        - nfc
+      sign_count: {}
+      clone_warning: false
+      legacy: false
+      discoverable: true
+      present: true
+      verified: true
+      backup_eligible: false
+      backup_state: false
+      public_key: {}
+      attestation: e30=
+",
+        BASE64.encode(&passkey.id),
+        passkey.sign_count,
+        BASE64.encode(&passkey.cose()),
+    )
+}
+
+/// A table of users, and beside it the passkeys of an export.
+fn authelia(users: &str, passkeys: &str) -> Move {
+    let mut it = Move::from(Source::Csv(CsvOptions::default()), "-".into());
+    it.input = users.replace("BCRYPT", BCRYPT).into_bytes();
+    let file = it.folder.path().join("authelia.export.webauthn.yml");
+    fs::write(&file, passkeys).unwrap();
+    let passkeys = Some(file);
+    it.order.source = Source::Csv(CsvOptions { passkeys, ..CsvOptions::default() });
+    it
+}
+
+/// What Authelia writes before the list.
+const HEAD: &str = "# yaml-language-server: $schema=https://www.authelia.com/schemas/latest/json-schema/export.webauthn.json\n\nwebauthn_credentials:\n";
+
+const USERS: &str = "username,hash\nanna,BCRYPT\nbert,BCRYPT\n";
+
+#[test]
+fn signs_users_in_with_the_passkeys_that_authelia_has_exported() {
+    let mut passkey = SoftAuthenticator::es256(SITE);
+    passkey.sign_count = 20;
+    let it = authelia(USERS, &(HEAD.to_owned() + &exported("anna", "Blue key", &passkey)));
+    let report = it.done(NOW);
+    assert_eq!((counts(&report, "passkeys"), &report["people"]), ((1, 0), &json!([])));
+    let before = it.rows();
+    it.done(NOW);
+    assert!(it.rows() == before, "a second run changes nothing");
+    let shown = "SELECT name || ' ' || rp_id || ' ' || transports || ' ' || created_at || ' ' || used_at FROM passkey";
+    assert_eq!(it.texts(shown), ["Blue key auth.example.com nfc,usb 1709290800123 1793521800000"]);
+    let mut visit = visit(it);
+    assert!(told(&sign_in_alone(&mut visit, &passkey)).contains("reason=cloned"));
+    passkey.sign_count = 21;
+    passkey.user_handle = b"a handle of Authelia".to_vec();
+    assert_eq!(way(&sign_in_alone(&mut visit, &passkey)), (302, Some("/")));
+    assert_eq!(data(&visit.ask("GET", "/session", &JSON, ""))["user"]["username"], "anna");
+    // The password alone signs them in as before.
+    visit.forget_everything();
+    let asked = visit.post("/login", &[("username", "anna"), ("password", "open sesame")]);
+    assert_eq!(way(&asked), (302, Some("/")));
+}
+
+#[test]
+fn takes_a_passkey_of_authelia_that_is_not_discoverable_or_verified_for_a_second_factor_only() {
+    let (anna, bert) = (SoftAuthenticator::es256(SITE), SoftAuthenticator::es256(SITE));
+    let passkeys = [
+        exported("ANNA", "Key", &anna).replace("discoverable: true", "discoverable: false"),
+        exported("bert", "Key", &bert).replace("verified: true", "verified: false"),
+    ];
+    let secret = TotpSecret::random();
+    let users = format!("username,hash,totp\nanna,BCRYPT,{}\nbert,BCRYPT,\n", secret.base32());
+    let it = authelia(&users, &(HEAD.to_owned() + &passkeys.concat()));
+    let report = it.done(NOW);
+    assert_eq!(counts(&report, "passkeys"), (2, 0), "{report}");
+    let notes = report["notes"].as_object().unwrap();
+    let note = notes.iter().find(|(text, _)| text.contains("second factor only")).unwrap();
+    assert_eq!(note.1, 1, "of bert, whose password alone signs him in: {report}");
+
+    let mut visit = visit(it);
+    for passkey in [&anna, &bert] {
+        let refused = sign_in_alone(&mut visit, passkey);
+        assert!(told(&refused).contains("reason=second_factor_only"), "{}", told(&refused));
+    }
+    assert_eq!(sign_in(&mut visit, "bert", "open sesame"), 302);
+    assert!(visit.is_signed_in());
+    visit.forget_everything();
+    let asked = visit.post("/login", &[("username", "anna"), ("password", "open sesame")]);
+    assert_eq!(way(&asked), (302, Some("/login/second")));
+    let asked = data(&visit.ask("GET", "/login/second", &JSON, ""))["request_options"].clone();
+    let answer = anna.get(asked["challenge"].as_str().unwrap()).json();
+    assert_eq!(visit.post("/login/second", &[("credential", &answer)]).status, 302);
+    assert!(visit.is_signed_in());
+    // The app is there beside it.
+    visit.forget_everything();
+    visit.post("/login", &[("username", "anna"), ("password", "open sesame")]);
+    let code = secret.code_at(TimeStep::of(visit.now)).reveal();
+    assert_eq!(visit.post("/login/second", &[("code", &*code)]).status, 302);
+}
+
+#[test]
+fn leaves_keys_of_u2f_and_what_may_be_cloned_out_of_what_authelia_has_exported() {
+    let all: Vec<_> = (0..6).map(|_| SoftAuthenticator::es256(SITE)).collect();
+    let raw_point = BASE64.encode(&[4; 65]);
+    let passkeys = [
+        exported("anna", "App ID", &all[0]).replace("rpid: auth", "rpid: https://auth"),
+        exported("anna", "Nameless", &all[1]).replace("rpid: auth.example.com", "rpid: \"\""),
+        exported("anna", "Point", &all[2]).replace(&BASE64.encode(&all[2].cose()), &raw_point),
+        exported("anna", "Cloned", &all[3]).replace("clone_warning: false", "clone_warning: true"),
+        exported("nobody", "Lost", &all[4]),
+        // A key of U2F that was registered with WebAuthn has all that it needs.
+        exported("anna", "Old", &all[5])
+            .replace("legacy: false", "legacy: true")
+            .replace("attestation_type: none", "attestation_type: fido-u2f"),
+    ];
+    let it = authelia(USERS, &(HEAD.to_owned() + &passkeys.concat()));
+    let report = it.done(NOW);
+    assert_eq!((counts(&report, "users"), counts(&report, "passkeys")), ((2, 0), (1, 0)));
+    assert_eq!(
+        left_out(&report),
+        [
+            "a passkey left out: App ID, made for U2F, and for no domain",
+            "a passkey left out: Nameless, made for U2F, and for no domain",
+            "a passkey left out: Point, with a public key of a kind that is not accepted",
+            "a passkey left out: Cloned, of which there may be a copy, as the source says",
+        ]
+    );
+    assert_eq!(report["passkeys"]["left_out"]["of no user"], 1);
+    assert_eq!(sign_in_alone(&mut visit(it), &all[5]).status, 302);
+}
+
+#[test]
+fn gives_a_passkey_to_the_user_whose_name_is_written_as_in_the_export() {
+    let all: Vec<_> = (0..4).map(|_| SoftAuthenticator::es256(SITE)).collect();
+    let names = ["anna", "Anna", "ANNA", "BERT"].into_iter();
+    let passkeys: Vec<_> = names.zip(&all).map(|(name, it)| exported(name, name, it)).collect();
+    let users = "username,hash\nAnna,BCRYPT\nanna,BCRYPT\nbert,BCRYPT\n";
+    let mut it = authelia(users, &(HEAD.to_owned() + &passkeys.concat()));
+    let renamed = it.folder.path().join("names");
+    fs::write(&renamed, "Anna,anne\n").unwrap();
+    it.order.rename = Some(renamed);
+    let report = it.done(NOW);
+    assert_eq!(counts(&report, "passkeys"), (3, 0), "{report}");
+    assert_eq!(report["passkeys"]["left_out"], json!({ "of no user": 1 }), "it may be of either");
+    let owners =
+        "SELECT username || ' ' || name FROM passkey JOIN user ON user.id = user_id ORDER BY 1";
+    assert_eq!(it.texts(owners), ["anna anna", "anne Anna", "bert BERT"]);
+}
+
+#[test]
+fn reads_the_ways_in_which_authelia_writes_yaml_and_refuses_others_with_their_line() {
+    let passkey = SoftAuthenticator::es256(SITE);
+    let one = HEAD.to_owned() + &exported("anna", "NAME", &passkey);
+    for (written, name) in [
+        ("'it''s: mine # 1'", "it's: mine # 1"),
+        (r#""a \"key\" \U0001F511""#, "a \"key\" 🔑"),
+        ("a name that goes on\n        on the next line", "a name that goes on on the next line"),
+        ("'one that''s quoted\n        and goes on: here'", "one that's quoted and goes on: here"),
+        ("clé de Zoé", "clé de Zoé"),
+        ("\"\"", "Passkey"),
+    ] {
+        let it = authelia(USERS, &one.replace("NAME", written));
+        assert_eq!(counts(&it.done(NOW), "passkeys"), (1, 0), "{written}");
+        assert_eq!(it.texts("SELECT name FROM passkey"), [name], "{written}");
+    }
+    // Other widths of indentation, line ends, and no transports.
+    let narrow = one.replace("\n    ", "\n").replace("\n    - ", "\n  - ").replace('\n', "\r\n");
+    let bare = one.replace("transports:\n        - usb\n        - nfc", "transports: []");
+    for (text, transports) in [(&narrow, "nfc,usb"), (&bare, "")] {
+        let it = authelia(USERS, text);
+        assert_eq!(counts(&it.done(NOW), "passkeys"), (1, 0), "{text}");
+        assert_eq!(it.texts("SELECT transports FROM passkey"), [transports]);
+    }
+    let odd = "its value is written in a way of YAML that is not read here";
+    for (part, other, line, told) in [
+        ("description: NAME", "description: |\n        NAME", 8, odd),
+        ("description: NAME", "description: &x NAME", 8, odd),
+        ("description: NAME", "description: 'NAME' or so", 8, odd),
+        ("description: NAME", "  description: NAME", 7, odd),
+        ("description: NAME", "{description: NAME}", 8, "it is no key with a value"),
+        ("description: NAME", "rpid: example.com", 8, "its key is there twice"),
+        ("  rpid", "\trpid", 6, "it is indented otherwise"),
+        ("  rpid", "rpid", 6, "it is indented otherwise"),
+        ("- usb", "usb: 1", 15, "it is indented otherwise"),
+        ("transports:", "transports: x", 15, "it is an item of no list"),
+        ("attestation: e30=", "attestation: 'e30=", 26, odd),
+        ("webauthn_credentials", "totp_configurations", 3, "this is not what authelia"),
+    ] {
+        let told = format!("line {line}: {told}");
+        assert_is_refused(&one, (part, other), &told);
+    }
+    for (part, other, told) in [
+        ("verified: true", "verified: perhaps", "its verified is neither true nor false"),
+        ("username: anna", "username:", "its username is missing"),
+        ("sign_count: 0", "sign_count: -1", "its sign_count is no count"),
+    ] {
+        assert_is_refused(&one, (part, other), &format!("the passkey at line 4: {told}"));
+    }
+    assert_is_refused("x", ("x", ""), "yml: this is not what authelia");
+}
+
+/// An export with another part in it is refused, and nothing is written.
+fn assert_is_refused(good: &str, (part, other): (&str, &str), told: &str) {
+    let text = good.replacen(part, other, 1);
+    assert_ne!(text, good, "{part}");
+    let it = authelia(USERS, &text);
+    let refusal = it.run(NOW).err().unwrap_or_else(|| panic!("{other}"));
+    assert!(refusal.contains(told) && refusal.contains("webauthn.yml"), "{other}: {refusal}");
+    assert!(!refusal.contains('\n') && !it.order.database.file().unwrap().exists());
+}
+
+#[test]
+fn warns_of_passkeys_that_were_made_for_another_domain_and_names_it_where_that_of_the_site_is_unknown()
+ {
+    let all: Vec<_> = (0..3).map(|_| SoftAuthenticator::es256(SITE)).collect();
+    let passkeys = HEAD.to_owned()
+        + &exported("anna", "a", &all[0])
+        + &exported("anna", "b", &all[1]).replace("rpid: auth", "rpid: old")
+        + &exported("bert", "c", &all[2]).replace("rpid: auth", "rpid: old");
+    let mut it = authelia(USERS, &passkeys);
+    it.order.dry_run = true;
+    let told = it.done(NOW)["remarks"].clone();
+    let (auth, old) = (&told[0], &told[1]);
+    assert!(auth.as_str().unwrap().starts_with("1 passkey made for auth.example.com:"), "{told}");
+    assert!(old.as_str().unwrap().ends_with("--passkey-domain old.example.com"), "{told}");
+    it.order.passkey_domain = Some(DOMAIN.to_owned());
+    let report = it.done(NOW);
+    assert_eq!(report["remarks"], json!([]));
+    let warning = "2 passkeys made for old.example.com: they do not work on this site, whose \
+                   passkeys are for auth.example.com";
+    assert_eq!(report["warning"], warning);
+
+    // As the program is told, by its flags or by the settings of the server.
+    let users = it.folder.path().join("users.csv");
+    fs::write(&users, USERS.replace("BCRYPT", BCRYPT)).unwrap();
+    let Source::Csv(options) = &it.order.source else { panic!() };
+    let words = ["import", "csv", "--dry-run", "--json", "--passkeys-file"];
+    let told = |flags: &[&str], variables: &[(&str, &str)]| {
+        let mut command = vestibule(&words);
+        command.arg(options.passkeys.as_ref().unwrap()).arg(&users).args(flags);
+        command.args(["--database", it.order.database.file().unwrap().to_str().unwrap()]);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        report["warning"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(told(&["--origin", "https://auth.example.com/in"], &[]), warning);
+    assert_eq!(told(&[], &[("VESTIBULE_ORIGIN", SITE)]), warning);
+    let above = [("VESTIBULE_ORIGIN", SITE), ("VESTIBULE_PASSKEY_DOMAIN", "example.com")];
+    assert!(
+        told(&[], &above).starts_with("3 passkeys made for auth.example.com, old.example.com:")
+    );
+    assert_eq!(told(&[], &[]), "");
 }
