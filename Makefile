@@ -10,10 +10,11 @@
 # make pictures  take the pictures in docs/pages anew, with headless Chromium
 # make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
 # make bench-isolation  measure whether requests wait for the writes and hashes of others: half a minute
+# make bench-forward  measure what a check costs an app behind nginx and Caddy, beside no check and others: some five minutes
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 # make packages  what a release consists of, from a clean clone, in target/packages: see docs/packages.md
 
-.PHONY: help run test test-browser test-recipes test-mail test-cluster test-kill test-packages test-reproducible pictures bench release packages
+.PHONY: help run test test-browser test-recipes test-mail test-cluster test-kill test-packages test-reproducible pictures bench bench-isolation bench-forward release packages
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -63,6 +64,9 @@ bench:
 
 bench-isolation:
 	benches/isolation.sh
+
+bench-forward:
+	benches/forward.sh
 
 release:
 	cargo build --release --locked
