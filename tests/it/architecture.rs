@@ -13,7 +13,7 @@ use crate::binary::vestibule;
 
 /// Libraries that one noun or layer alone may name, and which. Replacing one is then a change in one place.
 /// rusqlite has two homes: `cli/import` reads the files of other programs, which is no matter of the store.
-const HOMES: [(&str, &[&str]); 34] = [
+const HOMES: [(&str, &[&str]); 35] = [
     ("tiny_http", &["server/workers"]),
     ("signal_hook", &["server/mod"]),
     ("mio", &["server/gate"]),
@@ -45,6 +45,7 @@ const HOMES: [(&str, &[&str]); 34] = [
     ("humantime", &["cli/serve", "server/log", "base/clock"]),
     ("maud", &["web/pages", "web/http", "web/mod", "web/call"]),
     ("csv", &["cli/import"]),
+    ("saphyr_parser", &["cli/import"]),
     (
         "serde_json",
         &[

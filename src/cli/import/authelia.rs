@@ -1,11 +1,15 @@
 //! The passkeys in what `authelia storage user webauthn export` writes. The users are not in that file: they come from a
 //! table beside it.
 //!
-//! Decides how much of YAML is read: a list of mappings in block style, as Authelia writes it, with one scalar or one
-//! list of scalars to a key. Anything else is refused with its line, so that no part of a file is taken for another.
+//! Decides what of YAML may be in it: one list of mappings with a text or a list of texts to a key, as Authelia writes it.
+//! Anything else is refused with its line, so that no part of a file is taken for another.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::iter;
 use std::path::Path;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 use super::candidate::Candidate;
 use super::moments::{TimeUnit, Timestamp, moment};
@@ -17,7 +21,18 @@ use crate::auth::usernames::canonical;
 use crate::base::clock::Moment;
 
 /// The only key of the whole.
-const ROOT: &str = "webauthn_credentials:";
+const ROOT: &str = "webauthn_credentials";
+
+/// Bytes of the lines of a passkey, at most. The library holds back what may still become a key, as all between two
+/// brackets may, and needs a hundred times the memory for it.
+const PASSKEY_BYTES_MAX: usize = 256 * 1024;
+
+const NO_EXPORT: &str = "this is not what authelia storage user webauthn export writes";
+const NO_YAML: &str = "it is no YAML that can be read";
+const MARKED: &str = "it has an anchor, an alias or a tag of YAML, which Authelia does not write";
+const NO_KEY: &str = "it is no key with a value";
+const NESTED: &str = "its value is neither a text nor a list of texts";
+const TWICE: &str = "its key is there twice";
 
 /// Gives the users the passkeys in this file, by their names. A file that is not what Authelia writes is refused.
 pub(super) fn add_passkeys(
@@ -26,13 +41,9 @@ pub(super) fn add_passkeys(
     report: &mut Report,
     now: Moment,
 ) -> Result<(), String> {
-    let mut text = TextFile::open_to("import", file)?;
-    let entries = entries(&mut text)?;
+    let passkeys = foreign_passkeys(TextFile::open_to("import", file)?)?;
     let owners = Owners::of(users);
-    for entry in entries {
-        let passkey = entry.passkey();
-        let passkey = passkey
-            .map_err(|why| text.fault(&format!("the passkey at line {}: {why}", entry.line)))?;
+    for passkey in passkeys {
         let owner = owners.find(&passkey.owner).map(|at| &mut users[at]);
         passkeys::add(owner, passkey, report, now);
     }
@@ -67,273 +78,226 @@ impl Owners {
     }
 }
 
+/// All passkeys of the file. An error is one line.
+fn foreign_passkeys(file: TextFile<'_>) -> Result<Vec<ForeignPasskey>, String> {
+    let text = RefCell::new(YamlText { file, bytes: 0, fault: None });
+    let lines = iter::from_fn(|| text.borrow_mut().next());
+    let letters = lines.flat_map(|line| line.chars().collect::<Vec<_>>());
+    let read = YamlReader { events: Parser::new_from_iter(letters), text: &text }.read();
+    let text = text.into_inner();
+    match text.fault {
+        Some(fault) => Err(fault),
+        None => read.map_err(|why| text.file.fault(&why)),
+    }
+}
+
+/// The file as the library is given it.
+struct YamlText<'a> {
+    file: TextFile<'a>,
+    /// Of the lines that were read since the last passkey ended.
+    bytes: usize,
+    /// Why no more of it is read: the library cannot be told, and takes it for the end.
+    fault: Option<String>,
+}
+
+impl YamlText<'_> {
+    /// The next line with its end. `None` after the last, and after a fault.
+    fn next(&mut self) -> Option<String> {
+        if self.fault.is_some() {
+            return None;
+        }
+        let fault = match self.file.next() {
+            Ok(None) => return None,
+            Ok(Some((_, line))) if line.len() < PASSKEY_BYTES_MAX - self.bytes => {
+                self.bytes += line.len() + 1;
+                return Some(format!("{line}\n"));
+            }
+            Ok(Some(_)) => {
+                let why = format!("its passkey has more than {PASSKEY_BYTES_MAX} bytes");
+                self.file.fault_here(&why)
+            }
+            Err(fault) => fault,
+        };
+        self.fault = Some(fault);
+        None
+    }
+}
+
+/// An event of the library, as far as it matters here.
+#[derive(PartialEq)]
+enum YamlPart {
+    /// The whole, or a document in it, begins.
+    Start,
+    List,
+    Mapping,
+    Text(String),
+    /// What began last ends.
+    End,
+}
+
+/// Reads events one by one: what is nested deeper than in an export is refused where it begins.
+struct YamlReader<'a, 'f, I> {
+    events: I,
+    text: &'a RefCell<YamlText<'f>>,
+}
+
+impl<'e, I: Iterator<Item = Result<(Event<'e>, Span), ScanError>>> YamlReader<'_, '_, I> {
+    /// All passkeys. An error names its line and repeats nothing of it.
+    fn read(mut self) -> Result<Vec<ForeignPasskey>, String> {
+        use YamlPart::{End, List, Mapping, Start};
+        for part in [Start, Start, Mapping, YamlPart::Text(ROOT.to_owned()), List] {
+            self.expect(&part)?;
+        }
+        let mut passkeys = Vec::new();
+        loop {
+            match self.next()? {
+                (line, Mapping) => {
+                    let passkey = self.entry()?.passkey();
+                    let placed = |why| format!("the passkey at line {line}: {why}");
+                    passkeys.push(passkey.map_err(placed)?);
+                    self.text.borrow_mut().bytes = 0;
+                }
+                (_, End) => break,
+                (line, _) => return fault(line, NO_EXPORT),
+            }
+        }
+        // The mapping, its document and the whole.
+        for part in [End, End, End] {
+            self.expect(&part)?;
+        }
+        Ok(passkeys)
+    }
+
+    /// The rest of a mapping.
+    fn entry(&mut self) -> Result<YamlEntry, String> {
+        let mut entry = YamlEntry::default();
+        loop {
+            let (line, name) = match self.next()? {
+                (line, YamlPart::Text(name)) => (line, name),
+                (_, YamlPart::End) => return Ok(entry),
+                (line, _) => return fault(line, NO_KEY),
+            };
+            let value = match self.next()? {
+                (_, YamlPart::Text(text)) => YamlValue::Text(text),
+                (_, YamlPart::List) => YamlValue::List(self.list()?),
+                (line, _) => return fault(line, NESTED),
+            };
+            if entry.0.insert(name, value).is_some() {
+                return fault(line, TWICE);
+            }
+        }
+    }
+
+    /// The rest of a list.
+    fn list(&mut self) -> Result<Vec<String>, String> {
+        let mut texts = Vec::new();
+        loop {
+            match self.next()? {
+                (_, YamlPart::Text(text)) => texts.push(text),
+                (_, YamlPart::End) => return Ok(texts),
+                (line, _) => return fault(line, NESTED),
+            }
+        }
+    }
+
+    fn expect(&mut self, part: &YamlPart) -> Result<(), String> {
+        match self.next()? {
+            (_, it) if it == *part => Ok(()),
+            (line, _) => fault(line, NO_EXPORT),
+        }
+    }
+
+    /// The next part, and its line.
+    fn next(&mut self) -> Result<(usize, YamlPart), String> {
+        let (event, span) = match self.events.next() {
+            Some(Ok(event)) => event,
+            // What the library says may repeat a character.
+            Some(Err(err)) => return fault(err.marker().line(), NO_YAML),
+            None => return Err(NO_EXPORT.to_owned()),
+        };
+        let line = span.start.line();
+        let part = match event {
+            Event::StreamStart | Event::DocumentStart(_) => YamlPart::Start,
+            Event::SequenceStart(0, None) => YamlPart::List,
+            Event::MappingStart(0, None) => YamlPart::Mapping,
+            Event::Scalar(text, style, 0, None) => YamlPart::Text(match &*text {
+                "null" | "~" if style == ScalarStyle::Plain => String::new(),
+                _ => text.into_owned(),
+            }),
+            Event::SequenceEnd | Event::MappingEnd | Event::DocumentEnd | Event::StreamEnd => {
+                YamlPart::End
+            }
+            _ => return fault(line, MARKED),
+        };
+        Ok((line, part))
+    }
+}
+
+fn fault<T>(line: usize, why: &str) -> Result<T, String> {
+    Err(format!("line {line}: {why}"))
+}
+
+/// A value in a mapping of the list.
+enum YamlValue {
+    Text(String),
+    List(Vec<String>),
+}
+
 /// A mapping of the list.
 #[derive(Default)]
-struct YamlEntry {
-    /// The line on which it begins.
-    line: usize,
-    scalars: BTreeMap<String, String>,
-    /// The lists in it.
-    lists: BTreeMap<String, Vec<String>>,
-}
+struct YamlEntry(BTreeMap<String, YamlValue>);
 
 impl YamlEntry {
     /// What it says. An error follows the place of the entry.
     fn passkey(&self) -> Result<ForeignPasskey, String> {
-        let text = |name: &str| self.scalars.get(name).map(String::as_str).unwrap_or_default();
-        let truth = |name: &str| match text(name) {
+        let truth = |name: &str| match self.text(name)? {
             "true" => Ok(true),
             "false" | "" => Ok(false),
             _ => Err(format!("its {name} is neither true nor false")),
         };
-        let needed = |name: &str| match text(name) {
+        let needed = |name: &str| match self.text(name)? {
             "" => Err(format!("its {name} is missing")),
             text => Ok(text),
         };
-        let at = |name: &str| moment(Timestamp::Text(text(name)), TimeUnit::Guessed);
+        let at =
+            |name: &str| self.text(name).map(|it| moment(Timestamp::Text(it), TimeUnit::Guessed));
         let count = needed("sign_count")?;
         // A key is found without a name, and is both factors, only if it is stored on the authenticator and has
         // verified its user.
         let verifies_user = truth("discoverable")? && truth("verified")?;
         Ok(ForeignPasskey {
             owner: needed("username")?.to_owned(),
-            name: text("description").to_owned(),
+            name: self.text("description")?.to_owned(),
             id: bytes(needed("kid")?),
-            public_key: bytes(text("public_key")),
+            public_key: bytes(self.text("public_key")?),
             sign_count: count.parse().map_err(|_| "its sign_count is no count".to_owned())?,
             // Of U2F, from before WebAuthn, it is empty, or the URL of the site.
-            rp_id: rp_id(text("rpid")),
+            rp_id: rp_id(self.text("rpid")?),
             verifies_user,
             is_backed_up: truth("backup_state")?,
-            transports: self.lists.get("transports").map_or_else(String::new, |all| all.join(",")),
+            transports: self.list("transports")?.join(","),
             may_be_cloned: truth("clone_warning")?,
-            created_at: at("created_at"),
-            used_at: at("last_used_at"),
+            created_at: at("created_at")?,
+            used_at: at("last_used_at")?,
         })
     }
-}
 
-/// All mappings of the list.
-fn entries(text: &mut TextFile<'_>) -> Result<Vec<YamlEntry>, String> {
-    let mut reader = YamlReader::default();
-    while let Some((number, line)) = text.next()? {
-        reader.number = number;
-        reader.line(line).map_err(|it| text.fault(&it.told()))?;
-    }
-    reader.end().map_err(|it| text.fault(&it.told()))
-}
-
-/// What is wrong with a line of the file. It repeats nothing of it.
-struct YamlFault {
-    /// The number of the line; 0: the file has none.
-    number: usize,
-    why: &'static str,
-}
-
-impl YamlFault {
-    fn told(&self) -> String {
-        match self.number {
-            0 => self.why.to_owned(),
-            number => format!("line {number}: {}", self.why),
-        }
-    }
-}
-
-const NO_EXPORT: &str = "this is not what authelia storage user webauthn export writes";
-const ODD_INDENT: &str = "it is indented otherwise than the lines before it";
-const NO_KEY: &str = "it is no key with a value";
-const NO_LIST: &str = "it is an item of no list";
-const TWICE: &str = "its key is there twice";
-const NOT_READ: &str = "its value is written in a way of YAML that is not read here";
-
-/// What was read so far of a file.
-#[derive(Default)]
-struct YamlReader {
-    /// The number of the line that is being read.
-    number: usize,
-    has_root: bool,
-    entries: Vec<YamlEntry>,
-    /// The columns at which entries, and their keys, begin.
-    indents: Option<(usize, usize)>,
-    /// The key that was read last.
-    open: Option<OpenKey>,
-}
-
-/// A key whose value may go on.
-struct OpenKey {
-    /// The line on which it is.
-    number: usize,
-    name: String,
-    /// Its scalar as it is written; empty: a list may follow.
-    raw: String,
-}
-
-impl YamlReader {
-    fn line(&mut self, line: &str) -> Result<(), YamlFault> {
-        let content = line.trim_start_matches(' ');
-        let indent = line.len() - content.len();
-        let content = content.trim_end();
-        if let Some(open) = self.continued(content, indent) {
-            open.raw.push(' ');
-            open.raw.push_str(content);
-            return Ok(());
-        }
-        if content.is_empty() || content.starts_with('#') || (indent == 0 && content == "---") {
-            return Ok(());
-        }
-        if !self.has_root {
-            self.has_root = indent == 0 && content == ROOT;
-            return if self.has_root { Ok(()) } else { self.fault(NO_EXPORT) };
-        }
-        match (content.strip_prefix("- "), self.indents) {
-            (Some(value), Some((of_entry, of_key))) if indent > of_entry => {
-                if indent < of_key {
-                    self.fault(ODD_INDENT)
-                } else {
-                    self.list_item(value.trim())
-                }
-            }
-            (Some(first), known) => {
-                let first_key = first.trim_start();
-                let indents = (indent, indent + content.len() - first_key.len());
-                if known.is_some_and(|it| it != indents) {
-                    return self.fault(ODD_INDENT);
-                }
-                self.close()?;
-                self.indents = Some(indents);
-                self.entries.push(YamlEntry { line: self.number, ..YamlEntry::default() });
-                self.key(first_key)
-            }
-            (None, Some((_, of_key))) if indent == of_key => self.key(content),
-            (None, _) => self.fault(ODD_INDENT),
+    /// The text of a key; empty if it is missing.
+    fn text(&self, name: &str) -> Result<&str, String> {
+        match self.0.get(name) {
+            None => Ok(""),
+            Some(YamlValue::Text(text)) => Ok(text),
+            Some(YamlValue::List(_)) => Err(format!("its {name} is a list")),
         }
     }
 
-    const fn fault<T>(&self, why: &'static str) -> Result<T, YamlFault> {
-        Err(YamlFault { number: self.number, why })
-    }
-
-    /// The key whose scalar goes on in this line, if it does: it is within quotation marks, or deeper than its key.
-    fn continued(&mut self, content: &str, indent: usize) -> Option<&mut OpenKey> {
-        let is_deeper = self.indents.is_some_and(|(_, of_key)| indent > of_key);
-        let is_text =
-            !(content.is_empty() || content.starts_with('#') || content.starts_with("- "));
-        let goes_on = |it: &&mut OpenKey| {
-            is_unclosed(&it.raw) || (is_deeper && is_text && !it.raw.is_empty())
-        };
-        self.open.as_mut().filter(goes_on)
-    }
-
-    /// Reads `key: value` in the entry that was begun last.
-    fn key(&mut self, content: &str) -> Result<(), YamlFault> {
-        self.close()?;
-        let Some((name, value)) = content.split_once(':') else { return self.fault(NO_KEY) };
-        let is_name = name.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
-        if name.is_empty() || !is_name || !(value.is_empty() || value.starts_with(' ')) {
-            return self.fault(NO_KEY);
-        }
-        let (name, raw) = (name.to_owned(), value.trim().to_owned());
-        self.open = Some(OpenKey { number: self.number, name, raw });
-        Ok(())
-    }
-
-    /// Reads an item of the list of the key that was read last.
-    fn list_item(&mut self, value: &str) -> Result<(), YamlFault> {
-        let Some(value) = scalar(value) else { return self.fault(NOT_READ) };
-        match (&self.open, self.entries.last_mut()) {
-            (Some(open), Some(entry)) if open.raw.is_empty() => {
-                entry.lists.entry(open.name.clone()).or_default().push(value);
-                Ok(())
-            }
-            _ => self.fault(NO_LIST),
+    /// The list of a key; empty if it is missing.
+    fn list(&self, name: &str) -> Result<&[String], String> {
+        match self.0.get(name) {
+            None => Ok(&[]),
+            Some(YamlValue::List(texts)) => Ok(texts),
+            Some(YamlValue::Text(text)) if text.is_empty() => Ok(&[]),
+            Some(YamlValue::Text(_)) => Err(format!("its {name} is no list")),
         }
     }
-
-    /// Ends the key that was read last.
-    fn close(&mut self) -> Result<(), YamlFault> {
-        let (Some(open), Some(entry)) = (self.open.take(), self.entries.last_mut()) else {
-            return Ok(());
-        };
-        let fault = |why| Err(YamlFault { number: open.number, why });
-        let value = if open.raw == "[]" { Some(String::new()) } else { scalar(&open.raw) };
-        let Some(value) = value else { return fault(NOT_READ) };
-        match entry.scalars.insert(open.name, value) {
-            None => Ok(()),
-            Some(_) => fault(TWICE),
-        }
-    }
-
-    fn end(mut self) -> Result<Vec<YamlEntry>, YamlFault> {
-        self.close()?;
-        if self.has_root { Ok(self.entries) } else { self.fault(NO_EXPORT) }
-    }
-}
-
-/// Whether a scalar in quotation marks ends on another line.
-fn is_unclosed(raw: &str) -> bool {
-    raw.starts_with(['"', '\'']) && !is_closed(raw)
-}
-
-/// Whether the mark that a scalar begins with is there again, and is not a part of it.
-fn is_closed(raw: &str) -> bool {
-    let mut rest = raw.chars();
-    let mark = rest.next();
-    if mark == Some('\'') {
-        return rest.filter(|it| *it == '\'').count() % 2 == 1;
-    }
-    let mut is_escaped = false;
-    rest.any(|it| {
-        let closes = !is_escaped && Some(it) == mark;
-        is_escaped = !is_escaped && it == '\\';
-        closes
-    })
-}
-
-/// The text of a scalar in any of three styles: plain, in single and in double quotation marks. `None`: it is in no such
-/// style.
-fn scalar(raw: &str) -> Option<String> {
-    match raw.chars().next() {
-        None => Some(String::new()),
-        Some('\'') => {
-            let inner = raw[1..].strip_suffix('\'')?;
-            (!inner.replace("''", "").contains('\'')).then(|| inner.replace("''", "'"))
-        }
-        Some('"') => unescaped(raw[1..].strip_suffix('"')?),
-        Some('|' | '>' | '&' | '*' | '!' | '%' | '@' | '`' | '{' | '[' | '?') => None,
-        Some(_) if raw.contains(" #") || raw.contains(": ") => None,
-        Some(_) if matches!(raw, "null" | "~") => Some(String::new()),
-        Some(_) => Some(raw.to_owned()),
-    }
-}
-
-/// The text between double quotation marks.
-fn unescaped(inner: &str) -> Option<String> {
-    let mut text = String::with_capacity(inner.len());
-    let mut rest = inner.chars();
-    while let Some(it) = rest.next() {
-        match it {
-            '"' => return None,
-            '\\' => {
-                let digits = match rest.next()? {
-                    plain @ ('"' | '\\' | '/' | ' ') => {
-                        text.push(plain);
-                        continue;
-                    }
-                    'n' | 't' | 'r' | '0' | 'a' | 'b' | 'e' | 'f' | 'v' | 'N' | '_' | 'L' | 'P' => {
-                        text.push(' ');
-                        continue;
-                    }
-                    'x' => 2,
-                    'u' => 4,
-                    'U' => 8,
-                    _ => return None,
-                };
-                let code: String = rest.by_ref().take(digits).collect();
-                let code = u32::from_str_radix(&code, 16).ok().filter(|_| code.len() == digits);
-                text.push(char::from_u32(code?)?);
-            }
-            other => text.push(other),
-        }
-    }
-    Some(text)
 }

@@ -461,6 +461,9 @@ fn reads_the_ways_in_which_authelia_writes_yaml_and_refuses_others_with_their_li
         ("'one that''s quoted\n        and goes on: here'", "one that's quoted and goes on: here"),
         ("clé de Zoé", "clé de Zoé"),
         ("\"\"", "Passkey"),
+        ("null", "Passkey"),
+        ("'null'", "null"),
+        ("|-\n        a name\n        in two lines", "a name in two lines"),
     ] {
         let it = authelia(USERS, &one.replace("NAME", written));
         assert_eq!(counts(&it.done(NOW), "passkeys"), (1, 0), "{written}");
@@ -474,32 +477,114 @@ fn reads_the_ways_in_which_authelia_writes_yaml_and_refuses_others_with_their_li
         assert_eq!(counts(&it.done(NOW), "passkeys"), (1, 0), "{text}");
         assert_eq!(it.texts("SELECT transports FROM passkey"), [transports]);
     }
-    let odd = "its value is written in a way of YAML that is not read here";
+    let nested = "its value is neither a text nor a list of texts";
+    let no_yaml = "it is no YAML that can be read";
     for (part, other, line, told) in [
-        ("description: NAME", "description: |\n        NAME", 8, odd),
-        ("description: NAME", "description: &x NAME", 8, odd),
-        ("description: NAME", "description: 'NAME' or so", 8, odd),
-        ("description: NAME", "  description: NAME", 7, odd),
-        ("description: NAME", "{description: NAME}", 8, "it is no key with a value"),
+        ("description: NAME", "description: {a: NAME}", 8, nested),
+        ("description: NAME", "description:\n        a: NAME", 9, nested),
+        ("- usb", "- - usb", 15, nested),
+        ("- usb", "usb: 1", 15, nested),
+        ("description: NAME", "[NAME]: x", 8, "it is no key with a value"),
         ("description: NAME", "rpid: example.com", 8, "its key is there twice"),
-        ("  rpid", "\trpid", 6, "it is indented otherwise"),
-        ("  rpid", "rpid", 6, "it is indented otherwise"),
-        ("- usb", "usb: 1", 15, "it is indented otherwise"),
-        ("transports:", "transports: x", 15, "it is an item of no list"),
-        ("attestation: e30=", "attestation: 'e30=", 26, odd),
+        ("description: NAME", "'rpid': example.com", 8, "its key is there twice"),
+        ("description: NAME", "description: 'NAME' or so", 8, no_yaml),
+        ("  rpid", "\trpid", 5, no_yaml),
+        ("attestation: e30=", "attestation: 'e30=", 26, no_yaml),
+        ("description: NAME", "description: &x NAME", 8, "it has an anchor, an alias or a tag"),
+        ("description: NAME", "description: !!str NAME", 8, "it has an anchor, an alias or a tag"),
+        ("    - created", "    - NAME\n    - created", 4, "this is not what authelia"),
         ("webauthn_credentials", "totp_configurations", 3, "this is not what authelia"),
+        ("attestation: e30=\n", "x: y\ntotp_configurations: []\n", 27, "this is not what authelia"),
+        ("attestation: e30=\n", "x: y\n---\na: b\n", 27, "this is not what authelia"),
     ] {
         let told = format!("line {line}: {told}");
         assert_is_refused(&one, (part, other), &told);
     }
     for (part, other, told) in [
         ("verified: true", "verified: perhaps", "its verified is neither true nor false"),
+        ("verified: true", "verified: [true]", "its verified is a list"),
+        (
+            "transports:\n        - usb\n        - nfc",
+            "transports: usb",
+            "its transports is no list",
+        ),
+        // Indented so, it is the end of the passkey.
+        ("  rpid", "rpid", "its sign_count is missing"),
         ("username: anna", "username:", "its username is missing"),
         ("sign_count: 0", "sign_count: -1", "its sign_count is no count"),
     ] {
         assert_is_refused(&one, (part, other), &format!("the passkey at line 4: {told}"));
     }
-    assert_is_refused("x", ("x", ""), "yml: this is not what authelia");
+    for empty in ["", "# nothing\n", "webauthn_credentials:\n", "[]", "null"] {
+        assert_is_refused("x", ("x", empty), "this is not what authelia");
+    }
+    let it = authelia(USERS, "");
+    let Source::Csv(CsvOptions { passkeys: Some(file), .. }) = &it.order.source else { panic!() };
+    fs::write(file, [one.as_bytes(), b"# \xff\n"].concat()).unwrap();
+    assert!(it.run(NOW).err().unwrap().contains("webauthn.yml: line 27: it is no UTF-8"));
+}
+
+#[test]
+fn refuses_a_bomb_of_aliases_in_the_place_of_an_export_of_authelia() {
+    let level = |at: usize| format!("a{at}: &a{at} [{}]", format!("*a{}, ", at - 1).repeat(9));
+    let levels: Vec<_> = (1..10).map(level).collect();
+    let bomb = format!("a0: &a0 [{}]\n{}\n", "lol, ".repeat(9), levels.join("\n"));
+    let told = "line 1: this is not what authelia";
+    assert_is_refused("x", ("x", &(bomb.clone() + "webauthn_credentials: *a9\n")), told);
+
+    let marked = "it has an anchor, an alias or a tag";
+    let one = HEAD.to_owned() + &exported("anna", "NAME", &SoftAuthenticator::es256(SITE));
+    let inside = format!("NAME\n{bomb}").replace("\na", "\n      a");
+    assert_is_refused(&one, ("NAME", inside.trim_end()), &format!("line 9: {marked}"));
+    for (anchor, alias) in [("&x NAME", "rpid: *x"), ("&x [NAME]", "<<: *x")] {
+        let both = format!("description: {anchor}\n      {alias}");
+        assert_is_refused(&one, ("description: NAME", &both), &format!("line 8: {marked}"));
+    }
+    let list = "list: &x\nwebauthn_credentials: *x\n";
+    assert_is_refused("x", ("x", list), told);
+}
+
+#[test]
+fn refuses_an_export_of_authelia_that_is_nested_without_end() {
+    const DEEP: usize = 200_000;
+    let one = HEAD.to_owned() + &exported("anna", "NAME", &SoftAuthenticator::es256(SITE));
+    let in_lines: Vec<_> = (10..500).map(|at| " ".repeat(at) + "a:").collect();
+    for deep in [
+        "[".repeat(DEEP),
+        "{".repeat(DEEP),
+        "[a: ".repeat(DEEP / 4),
+        "[a, ".repeat(DEEP / 4),
+        format!("[{}]", "a,".repeat(DEEP / 2 - 1)) + ": x",
+        format!("\n        {}x", "- ".repeat(DEEP / 2)),
+        format!("\n        {}x", "? ".repeat(DEEP / 2)),
+        format!("\n{}", in_lines.join("\n")),
+    ] {
+        assert_is_refused(&one, ("NAME", &deep), "line ");
+        assert_is_refused("x", ("x", deep.trim_start()), "line ");
+    }
+}
+
+#[test]
+fn refuses_a_passkey_of_authelia_that_has_no_end() {
+    let keys: Vec<_> = (0..40_000).map(|at| format!("      k{at}: v")).collect();
+    let told = "its passkey has more than 262144 bytes";
+    let one = HEAD.to_owned() + &exported("anna", "NAME", &SoftAuthenticator::es256(SITE));
+    for endless in [
+        "x".repeat(300_000),
+        "[".repeat(300_000),
+        "'".to_owned() + &"x\n        ".repeat(50_000),
+        "[".to_owned() + &"a,\n        ".repeat(50_000),
+        "NAME\n".to_owned() + &keys.join("\n"),
+        "NAME\n".to_owned() + &"# a comment\n".repeat(40_000),
+    ] {
+        assert_is_refused(&one, ("NAME", &endless), told);
+    }
+    // That many bytes of several are none too many.
+    let all: Vec<_> = (0..40).map(|_| SoftAuthenticator::es256(SITE)).collect();
+    let passkeys: String = all.iter().map(|it| exported("nobody", "NAME", it)).collect();
+    let long = passkeys.replace("e30=", &"e30=".repeat(5_000));
+    let report = authelia(USERS, &(HEAD.to_owned() + &long)).done(NOW);
+    assert_eq!(report["passkeys"]["left_out"], json!({ "of no user": 40 }));
 }
 
 /// An export with another part in it is refused, and nothing is written.
@@ -509,6 +594,9 @@ fn assert_is_refused(good: &str, (part, other): (&str, &str), told: &str) {
     let it = authelia(USERS, &text);
     let refusal = it.run(NOW).err().unwrap_or_else(|| panic!("{other}"));
     assert!(refusal.contains(told) && refusal.contains("webauthn.yml"), "{other}: {refusal}");
+    for part in ["NAME", "lol", "usb", "xxx"] {
+        assert!(!refusal.contains(part), "it repeats what is in the file: {refusal}");
+    }
     assert!(!refusal.contains('\n') && !it.order.database.file().unwrap().exists());
 }
 
