@@ -5,13 +5,16 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
 use vestibule::base::clock::Moment;
-use vestibule::base::password::{Cost, Hasher};
+use vestibule::base::password::{Cost, Hasher, Password};
 use vestibule::server::gate::head::Head;
 use vestibule::store::Sqlite;
 use vestibule::web::http::{Method, Request};
 use vestibule::web::{Settings, Site};
 
 const NOW: Moment = Moment::from_millis(1_795_507_200_000);
+
+/// A hash that costs little.
+const COST: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
 /// What Firefox sends, without the cookie.
 const HEADERS: [(&str, &str); 9] = [
@@ -82,7 +85,25 @@ fn part_of(part: &str, folder: &std::path::Path) -> Box<dyn FnMut()> {
                 black_box(answer.write(false, NOW));
             })
         }
-        _ => panic!("head, form, cookie, answer or check"),
+        "sign_in" => {
+            let (site, _) = site_with_user(folder, Settings::default());
+            let kind = ("Content-Type", "application/x-www-form-urlencoded");
+            let request = request(Method::Post, "/login", &[kind], FORM);
+            Box::new(move || {
+                let answer = site.answer(black_box(&request), NOW);
+                assert_eq!(answer.status, 302);
+                black_box(answer.write(false, NOW));
+            })
+        }
+        "hash" => {
+            let hasher = Hasher::new(1, COST);
+            let password = Password::new("correct horse battery staple");
+            let hash = hasher.hash(&password);
+            Box::new(move || {
+                black_box(hasher.verify(black_box(&password), Some(&hash)));
+            })
+        }
+        _ => panic!("head, form, cookie, answer, check, sign_in or hash"),
     }
 }
 
@@ -116,8 +137,7 @@ fn checked(folder: &std::path::Path) -> (Site, Request) {
 /// A site with one user, and the cookie of that user's session.
 fn site_with_user(folder: &std::path::Path, settings: Settings) -> (Site, String) {
     let store = Sqlite::open(&folder.join("pure.db")).expect("a database");
-    let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
-    let site = Site::new(Box::new(store), Hasher::new(1, cost), settings);
+    let site = Site::new(Box::new(store), Hasher::new(1, COST), settings);
     let kind = ("Content-Type", "application/x-www-form-urlencoded");
     let answer = site.answer(&request(Method::Post, "/signup", &[kind], FORM), NOW);
     let cookie = answer.value("Set-Cookie").and_then(|it| it.split(';').next()).expect("a cookie");

@@ -35,6 +35,11 @@ grep -E '^(test |running|test result|.*Running|.*Doc-tests)' "$work/log"
 tests=$(awk '/^test result: ok/ { ran += $4 } END { print ran }' "$work/log")
 ignored=$(awk '/^test result: ok/ { ignored += $8 } END { print ignored }' "$work/log")
 
+# The instructions of what every request goes through, by the debug build: a tenth more than written down fails.
+step env BENCH_PROGRAMS="${CARGO_TARGET_DIR:-$PWD/target}/debug" BENCH_KNOWN=benches/instructions-debug.txt \
+    cargo test --locked --quiet --bench instructions
+grep ' instructions, ' "$work/log"
+
 # What a test could not try it says in its output.
 not_tried=$(sed -n 's/.*NOT TRIED: / /p' "$work/log" | sort -u | sed 's/$/./' | tr -d '\n')
 # What uses the store alone, or the site in process, once more on MariaDB.

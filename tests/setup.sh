@@ -6,7 +6,7 @@ set -eu
 
 # command:package
 needed="cc:gcc curl:curl awk:mawk openssl:openssl fail2ban-regex:fail2ban nginx:nginx caddy:caddy
-    chromium:chromium node:nodejs npm:npm oathtool:oathtool zbarimg:zbar-tools python3:python3"
+    chromium:chromium node:nodejs npm:npm oathtool:oathtool zbarimg:zbar-tools python3:python3 valgrind:valgrind"
 # Without these the rest can be tried all the same.
 wanted="mariadbd:mariadb-server haproxy:haproxy apache2:apache2 apache2:lua-socket
     skopeo:skopeo umoci:umoci promtool:prometheus

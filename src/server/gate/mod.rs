@@ -82,6 +82,10 @@ const LAST_CALL: Duration = Duration::from_millis(500);
 /// How often deadlines are checked, and so how exactly they are kept.
 const CHECK: Duration = Duration::from_millis(250);
 
+/// How long the gate looks for the next event without sleeping, while there is one request at a time: to be woken takes
+/// a good part of the time that a client waits for a page.
+const SPIN: Duration = Duration::from_micros(50);
+
 /// The pause after a connection could not be accepted, as when descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -130,6 +134,8 @@ pub struct Gate {
     held: usize,
     scratch: Vec<u8>,
     now: Instant,
+    /// When the last event came.
+    busy_at: Instant,
     check_at: Instant,
     /// When the gate closes for good, once it is told to stop.
     closing: Option<Instant>,
@@ -175,6 +181,7 @@ impl Gate {
             held: 0,
             scratch: vec![0; SCRATCH_BYTES],
             now,
+            busy_at: now,
             check_at: now,
             closing: None,
             last_call: None,
@@ -193,6 +200,9 @@ impl Gate {
                 Err(err) => return Err(err),
             }
             self.now = Instant::now();
+            if !events.is_empty() {
+                self.busy_at = self.now;
+            }
             for event in &events {
                 self.handle_event(event);
                 self.shed();
@@ -218,6 +228,9 @@ impl Gate {
 
     /// How long to wait for events; `None`: until one comes.
     fn patience(&self) -> Option<Duration> {
+        if self.is_quiet() && self.busy_at.elapsed() < SPIN {
+            return Some(Duration::ZERO);
+        }
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         if !self.answered.is_empty() {
             return Some(Duration::ZERO);
@@ -227,6 +240,18 @@ impl Gate {
         }
         let is_still = self.connections.is_empty() && self.closing.is_none();
         (!is_still).then(|| until(self.check_at).max(Duration::from_millis(1)))
+    }
+
+    /// Whether no request waits, and at most one is with the workers: one that takes no slow hash, which needs the
+    /// processor itself.
+    fn is_quiet(&self) -> bool {
+        let in_flight = |lane: &LaneState| -> usize {
+            lane.backends.iter().map(|&it| self.backends[it].in_flight.len()).sum()
+        };
+        let with_workers = self.lanes.each_ref().map(in_flight);
+        with_workers[HASHES] == 0
+            && with_workers.iter().sum::<usize>() <= 1
+            && self.lanes.iter().all(|it| it.queue.len() == 0)
     }
 
     fn handle_event(&mut self, event: &Readiness) {
@@ -380,6 +405,17 @@ mod tests {
         let log = Arc::new(Log::to(io::sink(), LogConfig::default()));
         let none = Listeners { all: Vec::new(), outlive_us: false };
         Gate::new(none, limits, site, (log, None), |_| {}).unwrap().0
+    }
+
+    #[test]
+    fn looks_for_the_next_event_without_sleeping_for_a_moment_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gate = gate(&folder);
+        assert!(gate.is_quiet());
+        gate.busy_at = Instant::now() + SPIN;
+        assert_eq!(gate.patience(), Some(Duration::ZERO));
+        gate.busy_at = Instant::now().checked_sub(2 * SPIN).unwrap();
+        assert_eq!(gate.patience(), None, "it sleeps until someone comes");
     }
 
     /// A connection from this address: the client's end, and whether it was accepted.
