@@ -2,8 +2,8 @@
 # Installs what the benchmarks need and a bare Debian with Rust and Node lacks, and builds the peers,
 # outside the source tree. setup.sh FOLDER
 set -eu
+folder=$(realpath -m "$1")
 cd "$(dirname "$0")"
-folder=$1
 
 needed=""
 command -v wrk >/dev/null || needed="$needed wrk"

@@ -351,15 +351,16 @@ pub enum Removed {
     LastFactor,
 }
 
-/// Removes a passkey of a user, by its handle. `notice` tells the user.
+/// Removes a passkey of a user, by its handle. The last thing to give the second factor with is kept; of other passkeys
+/// those for this site alone count, or all where no `site` is known. `notice` tells the user.
 pub fn remove(
     store: &dyn Store,
     user: &UserId,
-    wanted: &str,
+    (wanted, site): (&str, Option<&RelyingParty>),
     notice: Option<&Letter>,
 ) -> Result<Removed> {
     let Some(passkey) = find(store, user, wanted)? else { return Ok(Removed::NotFound) };
-    Ok(match store.remove_passkey(user, &passkey.id, notice)? {
+    Ok(match store.remove_passkey(user, &passkey.id, site.map(|it| &*it.id), notice)? {
         PasskeyRemoved::Done => Removed::Done(Box::new(passkey)),
         PasskeyRemoved::NotFound => Removed::NotFound,
         PasskeyRemoved::LastFactor => Removed::LastFactor,

@@ -342,8 +342,10 @@ pub fn finish(
         SecondStepDone::Gone => Finished::Gone,
         SecondStepDone::UsedCode => {
             note_failure(auth, &subject, now)?;
-            let failure = match means {
-                Means::Passkey => CodeFailure::Passkey(PasskeyFailure::Used),
+            let failure = match &proof {
+                FactorProof::Passkey(_) | FactorProof::NewPasskey(..) => {
+                    PasskeyFailure::Used.into()
+                }
                 _ => CodeFailure::UsedCode,
             };
             Finished::Refused(failure, waiting.user.id)
@@ -548,7 +550,8 @@ pub enum TurnedOn {
 }
 
 /// Turns the second factor of a signed-in user on, with an app or a passkey. Every other session and every sign-in that waits ends, and no other browser is known to the account any more: each of them would have a
-/// count of its own for wrong codes. The caller's session is replaced by one with a new token.
+/// count of its own for wrong codes. The caller's session is replaced by one with a new token. The user has given their
+/// password lately, or with this.
 pub fn turn_on(
     auth: &Authenticator,
     (user, session): (&User, &Session),
@@ -559,10 +562,8 @@ pub fn turn_on(
 ) -> Result<TurnedOn> {
     let store = auth.store();
     let purpose = ChallengePurpose::SecondFactor(&session.id);
-    let app = match verify_new(auth, (user, purpose), factor, caller, now)? {
-        Ok(VerifiedNew::App(app)) => Some(app),
-        // Its challenge is worth nothing afterwards: it was made for the session that ends.
-        Ok(VerifiedNew::Passkey(_)) => None,
+    let new = match verify_new(auth, (user, purpose), factor, caller, now)? {
+        Ok(new) => new,
         Err(failure) => return Ok(TurnedOn::Refused(failure)),
     };
     let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
@@ -573,14 +574,14 @@ pub fn turn_on(
         |language| mail::notice(LetterKind::SecondFactorOn, user, language, &caller.place, now);
     entry.letter = caller.notices.and_then(notice);
     let mut started = sessions::new(&auth.rules.periods, &user.id, &entry, now);
-    // The password was not given now.
-    started.session.proven_at = session.proven_at;
-    Ok(match store.turn_second_factor_on(app.as_ref(), &hashes, &started.session, &entry)? {
+    // Where it is not recent, the password was given now.
+    let is_recent = sessions::is_recent(session, now);
+    started.session.proven_at = if is_recent { session.proven_at } else { now };
+    Ok(match store.turn_second_factor_on(&new.proof(&hashes), &started.session, &entry)? {
         SecondFactorOn::Done => TurnedOn::Done(started),
         SecondFactorOn::AlreadyOn => TurnedOn::AlreadyOn,
         SecondFactorOn::SessionEnded => TurnedOn::SessionEnded,
-        // The last passkey was removed meanwhile.
-        SecondFactorOn::NoFactor => TurnedOn::Refused(PasskeyFailure::Used.into()),
+        SecondFactorOn::UsedPasskey => TurnedOn::Refused(PasskeyFailure::Used.into()),
     })
 }
 

@@ -182,8 +182,8 @@ outcome! {
         AlreadyOn = Duplicate,
         /// The session has ended, or the user is gone or disabled.
         SessionEnded = NoUser,
-        /// No app is given, and the user has no passkey.
-        NoFactor = LastFactor,
+        /// The passkey, or its challenge, was used or removed meanwhile.
+        UsedPasskey = UsedCode,
     }
 }
 

@@ -5,7 +5,7 @@ use vestibule::base::recovery_code::{RECOVERY_CODES, RecoveryCode};
 use vestibule::base::sealing::StoredSecret;
 use vestibule::base::token::Token;
 use vestibule::base::totp::{TimeStep, TotpSecret};
-use vestibule::store::{SecondFactorOn, Session, SessionStart, Store, Totp};
+use vestibule::store::{FactorProof, SecondFactorOn, Session, SessionStart, Store, Totp};
 
 /// Turns the second factor of the user on to whom this session belongs. Returns the token of the session that takes its
 /// place, and the recovery codes.
@@ -28,7 +28,7 @@ pub fn turn_on(
     let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
     let new = Session { id: token.hash(), second_at: now, ..session };
     let entry = SessionStart { replaced: Some(id), ..SessionStart::default() };
-    let done = store.turn_second_factor_on(Some(&totp), &hashes, &new, &entry);
+    let done = store.turn_second_factor_on(&FactorProof::NewApp(&totp, &hashes), &new, &entry);
     assert_eq!(done, Ok(SecondFactorOn::Done));
     (token, codes)
 }

@@ -55,7 +55,7 @@ pub(super) fn remove(
     let place = ClientInfo::default();
     let notice = notices::language(store, language)
         .and_then(|it| mail::notice(LetterKind::PasskeyRemoved, user, it, &place, now));
-    let removed = passkeys::remove(store, &user.id, handle, notice.as_ref());
+    let removed = passkeys::remove(store, &user.id, (handle, None), notice.as_ref());
     let passkey = match removed.map_err(|err| err.to_string())? {
         Removed::Done(passkey) => passkey,
         Removed::NotFound => {

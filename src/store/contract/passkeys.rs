@@ -62,11 +62,12 @@ pub trait Passkeys: Statements {
     }
 
     /// Removes a passkey of a user, and queues a letter. [`PasskeyRemoved::LastFactor`] if the user has a second factor
-    /// and would be left with neither an app nor a passkey.
+    /// and would be left with neither an app nor a passkey of this RP ID; `None`: of any.
     fn remove_passkey(
         &self,
         user: &UserId,
         id: &[u8],
+        rp_id: Option<&str>,
         letter: Option<&Letter>,
     ) -> Result<PasskeyRemoved>;
 

@@ -91,13 +91,12 @@ pub trait SecondFactors: Statements {
         entry: &SessionStart,
     ) -> Result<SecondStepDone>;
 
-    /// Turns the second factor of a user on, with new recovery codes: it is given with an app, or without one with a
-    /// passkey that the user has already. Ends all their sessions, all sign-ins that wait for a second factor, and
-    /// forgets their devices; then starts a session in the place of `entry.replaced`, which must be live.
+    /// Turns the second factor of a user on, with new recovery codes, by [`FactorProof::NewApp`] or
+    /// [`FactorProof::NewPasskey`], which is used up. Ends all their sessions, all sign-ins that wait for a second factor,
+    /// and forgets their devices; then starts a session in the place of `entry.replaced`, which must be live.
     fn turn_second_factor_on(
         &self,
-        totp: Option<&Totp>,
-        codes: &[TokenHash],
+        proof: &FactorProof<'_>,
         session: &Session,
         entry: &SessionStart,
     ) -> Result<SecondFactorOn>;

@@ -52,6 +52,7 @@ impl Passkeys for Mysql {
         &self,
         user: &UserId,
         id: &[u8],
+        rp_id: Option<&str>,
         letter: Option<&Letter>,
     ) -> Result<PasskeyRemoved> {
         PasskeyRemoved::of(self.write(|tx| {
@@ -63,8 +64,9 @@ impl Passkeys for Mysql {
             }
             let sql = "SELECT 1 FROM user WHERE id = ? AND (second_factor_since IS NULL
                            OR EXISTS (SELECT 1 FROM totp WHERE user_id = user.id)
-                           OR EXISTS (SELECT 1 FROM passkey WHERE user_id = user.id))";
-            refuse_unless(tx.exists(sql, (user.as_str(),))?, Refused::LastFactor)?;
+                           OR EXISTS (SELECT 1 FROM passkey WHERE user_id = user.id
+                                         AND rp_id = ifnull(?, rp_id)))";
+            refuse_unless(tx.exists(sql, (user.as_str(), rp_id))?, Refused::LastFactor)?;
             mail::insert(tx, letter)
         }))
     }

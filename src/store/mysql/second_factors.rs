@@ -65,8 +65,7 @@ impl SecondFactors for Mysql {
 
     fn turn_second_factor_on(
         &self,
-        totp: Option<&Totp>,
-        codes: &[TokenHash],
+        proof: &FactorProof<'_>,
         session: &Session,
         entry: &SessionStart,
     ) -> Result<SecondFactorOn> {
@@ -81,12 +80,7 @@ impl SecondFactors for Mysql {
                         WHERE user_session.id = ? AND user.id = ?";
             let params = cells![entry.replaced.as_ref(), user];
             refuse_unless(tx.exists(sql, values(&params))?, Refused::NoUser)?;
-            if totp.is_none() {
-                let sql = "SELECT 1 FROM passkey WHERE user_id = ?";
-                refuse_unless(tx.exists(sql, (user.as_str(),))?, Refused::LastFactor)?;
-            }
-            let since = totp.map_or(session.created_at, |it| it.created_at);
-            put_factor(tx, (user, since), totp, codes)?;
+            use_proof(tx, user, proof)?;
             insert_session(tx, session, entry)
         }))
     }

@@ -40,6 +40,7 @@ impl Passkeys for Sqlite {
         &self,
         user: &UserId,
         id: &[u8],
+        rp_id: Option<&str>,
         letter: Option<&Letter>,
     ) -> Result<PasskeyRemoved> {
         PasskeyRemoved::of(self.write(WRITE_PATIENCE, |tx| {
@@ -47,8 +48,8 @@ impl Passkeys for Sqlite {
             refuse_unless(run(tx, sql, &cells![id, user])? > 0, Refused::NoUser)?;
             let sql = "SELECT 1 FROM user WHERE id = ?1 AND (second_factor_since IS NULL
                            OR EXISTS (SELECT 1 FROM totp WHERE user_id = ?1)
-                           OR EXISTS (SELECT 1 FROM passkey WHERE user_id = ?1))";
-            refuse_unless(exists(tx, sql, &cells![user])?, Refused::LastFactor)?;
+                           OR EXISTS (SELECT 1 FROM passkey WHERE user_id = ?1 AND rp_id = ifnull(?2, rp_id)))";
+            refuse_unless(exists(tx, sql, &cells![user, rp_id])?, Refused::LastFactor)?;
             mail::insert(tx, letter)
         }))
     }

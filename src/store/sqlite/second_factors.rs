@@ -63,8 +63,7 @@ impl SecondFactors for Sqlite {
 
     fn turn_second_factor_on(
         &self,
-        totp: Option<&Totp>,
-        codes: &[TokenHash],
+        proof: &FactorProof<'_>,
         session: &Session,
         entry: &SessionStart,
     ) -> Result<SecondFactorOn> {
@@ -75,12 +74,7 @@ impl SecondFactors for Sqlite {
             let user = &session.user_id;
             let is_live = exists(tx, sql, &cells![entry.replaced.as_ref(), user])?;
             refuse_unless(is_live, Refused::NoUser)?;
-            if totp.is_none() {
-                let sql = "SELECT 1 FROM passkey WHERE user_id = ?";
-                refuse_unless(exists(tx, sql, &cells![user])?, Refused::LastFactor)?;
-            }
-            let since = totp.map_or(session.created_at, |it| it.created_at);
-            put_factor(tx, (user, since), totp, codes)?;
+            use_proof(tx, user, proof)?;
             insert_session(tx, session, entry)
         }))
     }

@@ -31,8 +31,16 @@ impl SetUp {
         Self { secret, enrolment }
     }
 
-    /// The one whose form this request sends.
-    pub(super) fn of_form(call: &Call<'_>, owner: &TokenHash) -> Result<Self, Refusal> {
+    /// The one whose form this request sends. With the answer of a passkey no app is set up, and a new one is shown if
+    /// that is refused.
+    pub(super) fn of_form(
+        call: &Call<'_>,
+        owner: &TokenHash,
+        answer: Option<&str>,
+    ) -> Result<Self, Refusal> {
+        if answer.is_some() {
+            return Ok(Self::new(call, owner));
+        }
         let enrolment = call.field("enrolment").unwrap_or_default().into_owned();
         let key = enrolments::key(call.store());
         match enrolments::read(&key, owner, &enrolment, call.now) {

@@ -260,7 +260,8 @@ pub(in crate::web) fn rename(call: &SignedInCall<'_>) -> Answered {
 pub(in crate::web) fn remove(call: &SignedInCall<'_>) -> Answered {
     let handle = call.field("passkey").unwrap_or_default();
     let notice = call.notice(LetterKind::PasskeyRemoved, call.user());
-    match passkeys::remove(call.store(), &call.user().id, &handle, notice.as_ref())? {
+    let which = (&*handle, call.site.auth.rules.passkeys.as_ref());
+    match passkeys::remove(call.store(), &call.user().id, which, notice.as_ref())? {
         Removed::Done(passkey) => {
             let response = call.done(HERE, &json!({ "removed": 1 }));
             let response = call.telling(response, StatusMessage::PasskeyRemoved);

@@ -85,12 +85,7 @@ pub(in crate::web) fn submit(call: &SignedInCall<'_>) -> Answered {
         Ok(noting(call, refusal, refusal.response(call, draw)?))
     };
     let answer = passkeys::answer(call);
-    let read = match &answer {
-        // The app of the form is not set up.
-        Some(_) => Ok(SetUp::new(call, owner)),
-        None => SetUp::of_form(call, owner),
-    };
-    let set_up = match read {
+    let set_up = match SetUp::of_form(call, owner, answer.as_deref()) {
         Ok(set_up) => set_up,
         Err(refusal) => return refuse(&SetUp::new(call, owner), asks(call), &refusal),
     };

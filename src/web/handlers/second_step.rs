@@ -191,12 +191,7 @@ fn set_up(call: &Call<'_>, token: &Token, user: &User) -> Answered {
         Ok(noting(refusal, refusal.response(call, draw)?))
     };
     let answer = passkeys::answer(call);
-    let read = match &answer {
-        // The app of the form is not set up.
-        Some(_) => Ok(SetUp::new(call, &owner)),
-        None => SetUp::of_form(call, &owner),
-    };
-    let set_up = match read {
+    let set_up = match SetUp::of_form(call, &owner, answer.as_deref()) {
         Ok(set_up) => set_up,
         Err(refusal) => return refuse(&SetUp::new(call, &owner), &refusal),
     };

@@ -149,7 +149,7 @@ pub static DE: Text = Text {
     },
     second_factor_on_mail: MailText {
         subject: "Der zweite Faktor wurde eingeschaltet",
-        body: "Die Anmeldung verlangt jetzt neben dem Passwort einen Code aus einer App. Alle\n\
+        body: "Die Anmeldung verlangt jetzt neben dem Passwort einen zweiten Faktor. Alle\n\
                anderen Browser wurden abgemeldet.\n\
                \n\
                {facts}\n\
@@ -159,7 +159,8 @@ pub static DE: Text = Text {
     },
     second_factor_off_mail: MailText {
         subject: "Der zweite Faktor wurde ausgeschaltet",
-        body: "Zur Anmeldung genügt jetzt wieder das Passwort.\n\
+        body: "Zur Anmeldung genügt jetzt wieder das Passwort. Passkeys, die nur zweiter\n\
+               Faktor waren, sind entfernt.\n\
                \n\
                {facts}\n\
                \n\
@@ -168,8 +169,8 @@ pub static DE: Text = Text {
     },
     recovery_code_used_mail: MailText {
         subject: "Ein Wiederherstellungscode wurde benutzt",
-        body: "Bei einer Anmeldung wurde ein Wiederherstellungscode statt eines Codes aus der\n\
-               App eingegeben. Er ist damit verbraucht.\n\
+        body: "Bei einer Anmeldung wurde ein Wiederherstellungscode statt des zweiten Faktors\n\
+               eingegeben. Er ist damit verbraucht.\n\
                \n\
                {facts}\n\
                \n\
@@ -233,7 +234,7 @@ pub static DE: Text = Text {
     use_app: "Stattdessen einen Code aus der App eingeben",
     start_again: "Von vorn beginnen",
     remember_browser: "In diesem Browser eine Zeit lang nicht nach einem Code fragen",
-    see_second_factor: "Einen Code aus einer App einrichten oder ändern",
+    see_second_factor: "Einen zweiten Faktor einrichten oder ändern",
     set_up_advice: "Eine App auf dem Telefon zeigt Codes, nach denen beim Anmelden gefragt wird. Dieses Bild mit der App einlesen.",
     set_up_is_due: "Diese Seite verlangt einen zweiten Faktor. Bitte jetzt einrichten, um sich anzumelden.",
     qr_code: "QR-Code für die App",
@@ -243,7 +244,7 @@ pub static DE: Text = Text {
     turned_on_at: "Eingeschaltet ",
     codes_left: "Verbleibende Wiederherstellungs\u{ad}codes: ",
     recovery_codes: "Wiederherstellungs\u{ad}codes",
-    recovery_codes_advice: "Jeder ersetzt einmal den Code aus der App. Sie werden nur dieses eine Mal gezeigt. Bitte jetzt aufschreiben.",
+    recovery_codes_advice: "Jeder ersetzt einmal den zweiten Faktor. Sie werden nur dieses eine Mal gezeigt. Bitte jetzt aufschreiben.",
     new_codes_advice: "Neue Codes ersetzen die bisherigen.",
     new_recovery_codes: "Neue Wiederherstellungs\u{ad}codes anlegen",
     code_of_either_kind: "Code aus der App oder Wiederherstellungs\u{ad}code",

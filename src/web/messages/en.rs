@@ -466,7 +466,7 @@ pub static EN: Text = Text {
     },
     second_factor_on_mail: MailText {
         subject: "The second factor was turned on",
-        body: "Signing in to your account now takes a code from an app as well as the\n\
+        body: "Signing in to your account now takes a second factor as well as the\n\
                password. All other browsers were signed out.\n\
                \n\
                {facts}\n\
@@ -476,6 +476,7 @@ pub static EN: Text = Text {
     second_factor_off_mail: MailText {
         subject: "The second factor was turned off",
         body: "Signing in to your account now takes the password alone.\n\
+               Passkeys that were a second factor only were removed.\n\
                \n\
                {facts}\n\
                \n\
@@ -484,8 +485,8 @@ pub static EN: Text = Text {
     },
     recovery_code_used_mail: MailText {
         subject: "A recovery code was used",
-        body: "Your account was signed in to with a recovery code in place of a code from the\n\
-               app. That code is used up.\n\
+        body: "Your account was signed in to with a recovery code in place of the second\n\
+               factor. That code is used up.\n\
                \n\
                {facts}\n\
                \n\
@@ -546,7 +547,7 @@ pub static EN: Text = Text {
     use_app: "Use a code from the app instead",
     start_again: "Start again",
     remember_browser: "Do not ask for a code in this browser for a while",
-    see_second_factor: "Set up a code from an app, or change it",
+    see_second_factor: "Set up a second factor, or change it",
     set_up_advice: "An app on your phone shows codes, one of which is asked for after the password. Scan this picture with the app.",
     set_up_is_due: "This site asks for a second factor. Please set one up to sign in.",
     qr_code: "QR code for the app",
@@ -556,7 +557,7 @@ pub static EN: Text = Text {
     turned_on_at: "Turned on ",
     codes_left: "Recovery codes left: ",
     recovery_codes: "Recovery codes",
-    recovery_codes_advice: "Each of them signs you in once if you do not have the app. They are shown only once. Please write them down now.",
+    recovery_codes_advice: "Each of them signs you in once if you do not have your second factor. They are shown only once. Please write them down now.",
     new_codes_advice: "New codes replace those you have.",
     new_recovery_codes: "Create new recovery codes",
     code_of_either_kind: "Code from the app, or recovery code",

@@ -148,7 +148,7 @@ pub static FR: Text = Text {
     },
     second_factor_on_mail: MailText {
         subject: "Le second facteur a été activé",
-        body: "Pour vous connecter, il faut désormais un code d’une application en plus du\n\
+        body: "Pour vous connecter, il faut désormais un second facteur en plus du\n\
                mot de passe. Tous les autres navigateurs ont été déconnectés.\n\
                \n\
                {facts}\n\
@@ -158,6 +158,7 @@ pub static FR: Text = Text {
     second_factor_off_mail: MailText {
         subject: "Le second facteur a été désactivé",
         body: "Pour vous connecter, le mot de passe suffit de nouveau.\n\
+               Les clés d’accès qui n’étaient qu’un second facteur ont été supprimées.\n\
                \n\
                {facts}\n\
                \n\
@@ -166,8 +167,8 @@ pub static FR: Text = Text {
     },
     recovery_code_used_mail: MailText {
         subject: "Un code de secours a été utilisé",
-        body: "Une connexion à votre compte s’est faite avec un code de secours au lieu d’un\n\
-               code de l’application. Ce code ne peut plus servir.\n\
+        body: "Une connexion à votre compte s’est faite avec un code de secours au lieu du\n\
+               second facteur. Ce code ne peut plus servir.\n\
                \n\
                {facts}\n\
                \n\
@@ -229,7 +230,7 @@ pub static FR: Text = Text {
     use_app: "Utiliser plutôt un code de l’application",
     start_again: "Recommencer",
     remember_browser: "Ne plus demander de code dans ce navigateur pendant un certain temps",
-    see_second_factor: "Configurer un code d’une application, ou le changer",
+    see_second_factor: "Configurer un second facteur, ou le changer",
     set_up_advice: "Une application de votre téléphone affiche des codes, demandés après le mot de passe. Scannez cette image avec l’application.",
     set_up_is_due: "Ce site demande un second facteur. Configurez-le pour vous connecter.",
     qr_code: "Code QR pour l’application",
@@ -239,7 +240,7 @@ pub static FR: Text = Text {
     turned_on_at: "Activé ",
     codes_left: "Codes de secours restants\u{a0}: ",
     recovery_codes: "Codes de secours",
-    recovery_codes_advice: "Chacun remplace une fois le code de l’application. Ils ne sont affichés qu’une seule fois. Notez-les maintenant.",
+    recovery_codes_advice: "Chacun remplace une fois le second facteur. Ils ne sont affichés qu’une seule fois. Notez-les maintenant.",
     new_codes_advice: "De nouveaux codes remplacent ceux que vous avez.",
     new_recovery_codes: "Créer de nouveaux codes de secours",
     code_of_either_kind: "Code de l’application ou code de secours",

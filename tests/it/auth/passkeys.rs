@@ -439,12 +439,15 @@ fn renames_and_removes_a_passkey_by_its_handle_for_its_owner_alone() {
     let handle = passkeys::handle(&passkeys::of_user(store, &owner.user.id).unwrap()[0]);
     assert_eq!(passkeys::rename(store, &other.user.id, &handle, "mine"), Ok(false));
     assert!(matches!(
-        passkeys::remove(store, &other.user.id, &handle, None),
+        passkeys::remove(store, &other.user.id, (&handle, None), None),
         Ok(Removed::NotFound)
     ));
     assert_eq!(passkeys::rename(store, &owner.user.id, &handle, "mine"), Ok(true));
     assert_eq!(passkeys::of_user(store, &owner.user.id).unwrap()[0].name, "mine");
-    assert!(matches!(passkeys::remove(store, &owner.user.id, &handle, None), Ok(Removed::Done(_))));
+    assert!(matches!(
+        passkeys::remove(store, &owner.user.id, (&handle, None), None),
+        Ok(Removed::Done(_))
+    ));
     assert_eq!(site.refusal(&site.answer(&owner.passkey)), Some(PasskeyFailure::Unknown));
 }
 

@@ -425,6 +425,8 @@ fn turns_the_second_factor_on_and_off_with_a_passkey_and_no_app() {
     let off = "/account/second-factor/off";
     let answer = factor_answer(&mut visit, &passkey, off);
     assert_eq!(way(&visit.post(off, &[("credential", &answer)])), (302, Some("/account")));
+    let replayed = visit.post(path, &[("credential", &answer)]);
+    assert_eq!(plain(&replayed), (400, "Passkey not accepted"), "nor does it turn it on again");
     visit.forget_everything();
     assert_eq!(way(&visit.post("/login", &ANNA)), (302, Some("/")));
 }
@@ -470,6 +472,10 @@ fn turns_the_second_factor_on_with_a_passkey_of_this_user_session_and_password_a
     assert_eq!(visit.post(path, &[("credential", &answer)]).status, 403, "the password is old");
     let with_password = [("credential", &*answer), ("current_password", "correct horse")];
     assert_eq!(codes_in(&visit.post(path, &with_password)).len(), 8);
+    let proven = data(&visit.ask("GET", "/account/prove", &JSON, ""));
+    assert_eq!(proven["proven"], true, "it is not asked for again");
+    let passkeys = data(&visit.ask("GET", "/account/passkeys", &JSON, ""));
+    assert!(passkeys["passkeys"][0]["used_at"].is_string(), "{passkeys}");
 }
 
 #[test]

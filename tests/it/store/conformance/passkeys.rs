@@ -168,7 +168,11 @@ pub fn takes_a_passkey_for_the_second_factor(desk: &Desk) {
     let store = &*desk.store;
     let (own, live) = with_passkey(desk);
     let entry = SessionStart { replaced: Some(live.id), ..SessionStart::default() };
-    let on = store.turn_second_factor_on(Some(&app("ann")), &codes(), &with_both("ann"), &entry);
+    let on = store.turn_second_factor_on(
+        &FactorProof::NewApp(&app("ann"), &codes()),
+        &with_both("ann"),
+        &entry,
+    );
     assert_eq!(on, Ok(SecondFactorOn::Done));
     let finish = |id, it: &PasskeyUse| {
         let proof = FactorProof::Passkey(it);
@@ -191,9 +195,13 @@ pub fn turns_a_second_factor_on_with_a_passkey_and_no_app(desk: &Desk) {
     let first = with_ann(desk);
     let entry = SessionStart { replaced: Some(first.id), ..SessionStart::default() };
     let live = with_both("ann");
-    let turn_on = || store.turn_second_factor_on(None, &codes(), &live, &entry).unwrap();
-    assert_eq!(turn_on(), SecondFactorOn::NoFactor);
     let mere = Passkey { verifies_user: false, ..passkey("ann", b"mere") };
+    let once = use_of(&mere);
+    let turn_on = || {
+        let proof = FactorProof::NewPasskey(&once, &codes());
+        store.turn_second_factor_on(&proof, &live, &entry).unwrap()
+    };
+    assert_eq!(turn_on(), SecondFactorOn::UsedPasskey, "it is not there");
     assert_eq!(add(store, &passkey("ann", b"own"), &first), PasskeyAdded::Done);
     assert_eq!(add(store, &mere, &first), PasskeyAdded::Done);
     assert_eq!(turn_on(), SecondFactorOn::Done);
@@ -201,10 +209,15 @@ pub fn turns_a_second_factor_on_with_a_passkey_and_no_app(desk: &Desk) {
     assert_eq!(store.user(&ann).unwrap().unwrap().second_factor_since, Some(at(5)));
     assert!(store.totp_of(&ann).unwrap().is_none());
     assert_eq!(store.recovery_codes_of(&ann).unwrap().len(), 8);
-    let proof = PasskeyUse { id: b"own".to_vec(), ..use_of(&mere) };
-    let changed =
-        store.replace_recovery_codes(&ann, &codes(), &FactorProof::Passkey(&proof), None, at(6));
-    assert_eq!(changed, Ok(SecondFactorSet::Done));
+    let used = store.passkeys_of(&ann).unwrap().into_iter().find(|it| it.id == b"mere").unwrap();
+    assert_eq!((used.sign_count, used.used_at), (5, Some(at(5))), "the use is noted");
+    let replace = |it: &PasskeyUse| {
+        store.replace_recovery_codes(&ann, &codes(), &FactorProof::Passkey(it), None, at(6))
+    };
+    let again = PasskeyUse { known_count: 5, ..once.clone() };
+    assert_eq!(replace(&again), Ok(SecondFactorSet::UsedCode), "the challenge is used up");
+    let next = PasskeyUse { id: b"own".to_vec(), ..use_of(&mere) };
+    assert_eq!(replace(&next), Ok(SecondFactorSet::Done));
     let off = store.turn_second_factor_off(&ann, None, None);
     assert_eq!(off, Ok(SecondFactorSet::Done));
     // What signs in alone stays.
@@ -239,10 +252,16 @@ pub fn keeps_the_last_thing_that_a_second_factor_is_given_with(desk: &Desk) {
     let (own, first) = with_passkey(desk);
     assert_eq!(add(store, &passkey("ann", b"two"), &first), PasskeyAdded::Done);
     let entry = SessionStart { replaced: Some(first.id), ..SessionStart::default() };
-    let on = store.turn_second_factor_on(None, &codes(), &with_both("ann"), &entry);
+    let (once, codes) = (use_of(&own), codes());
+    let proof = FactorProof::NewPasskey(&once, &codes);
+    let on = store.turn_second_factor_on(&proof, &with_both("ann"), &entry);
     assert_eq!(on, Ok(SecondFactorOn::Done));
-    let remove = |id: &[u8]| store.remove_passkey(&own.user_id, id, None).unwrap();
-    assert_eq!(remove(b"two"), PasskeyRemoved::Done);
+    let remove_where = |id: &[u8], rp_id: Option<&str>| {
+        store.remove_passkey(&own.user_id, id, rp_id, None).unwrap()
+    };
+    let remove = |id: &[u8]| remove_where(id, None);
+    assert_eq!(remove_where(b"two", Some("elsewhere.example")), PasskeyRemoved::LastFactor);
+    assert_eq!(remove_where(b"two", Some(&own.rp_id)), PasskeyRemoved::Done);
     assert_eq!(remove(b"own"), PasskeyRemoved::LastFactor);
     assert_eq!(desk.count("passkey"), 1);
     store.turn_second_factor_off(&own.user_id, None, None).unwrap();
@@ -255,12 +274,15 @@ pub fn renames_and_removes_passkeys_of_their_owner_alone(desk: &Desk) {
     sign_up(store, "bob", &session("bob", [60, 70, 80]));
     let bob = user("bob").id;
     assert_eq!(store.rename_passkey(&bob, b"own", "mine"), Ok(false));
-    assert_eq!(store.remove_passkey(&bob, b"own", None), Ok(PasskeyRemoved::NotFound));
+    assert_eq!(store.remove_passkey(&bob, b"own", None, None), Ok(PasskeyRemoved::NotFound));
     assert_eq!(store.passkeys_of(&own.user_id), Ok(vec![own.clone()]));
     assert_eq!(store.rename_passkey(&own.user_id, b"own", "<b>"), Ok(true));
     assert_eq!(store.passkeys_of(&own.user_id).unwrap()[0].name, "<b>");
-    assert_eq!(store.remove_passkey(&own.user_id, b"own", None), Ok(PasskeyRemoved::Done));
-    assert_eq!(store.remove_passkey(&own.user_id, b"own", None), Ok(PasskeyRemoved::NotFound));
+    assert_eq!(store.remove_passkey(&own.user_id, b"own", None, None), Ok(PasskeyRemoved::Done));
+    assert_eq!(
+        store.remove_passkey(&own.user_id, b"own", None, None),
+        Ok(PasskeyRemoved::NotFound)
+    );
 }
 
 pub fn forgets_challenges_that_nothing_accepts_any_more(desk: &Desk) {

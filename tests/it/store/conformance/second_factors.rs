@@ -42,8 +42,11 @@ fn instead_of(session: &Session) -> SessionStart {
 /// Ann with a second factor, her recovery codes, and the session in which she turned it on.
 fn with_factor(desk: &Desk) -> (Vec<TokenHash>, Session) {
     let (first, live, codes) = (with_ann(desk), with_both("ann"), codes());
-    let done =
-        desk.store.turn_second_factor_on(Some(&app("ann")), &codes, &live, &instead_of(&first));
+    let done = desk.store.turn_second_factor_on(
+        &FactorProof::NewApp(&app("ann"), &codes),
+        &live,
+        &instead_of(&first),
+    );
     assert_eq!(done, Ok(SecondFactorOn::Done));
     (codes, live)
 }
@@ -87,7 +90,8 @@ pub fn ends_everything_else_of_a_user_who_turns_a_second_factor_on(desk: &Desk) 
     let waits = begun(store, "ann");
     let (live, codes) = (with_both("ann"), codes());
     let entry = SessionStart { device: Some(own.clone()), ..instead_of(&first) };
-    let turn_on = || store.turn_second_factor_on(Some(&app("ann")), &codes, &live, &entry);
+    let turn_on =
+        || store.turn_second_factor_on(&FactorProof::NewApp(&app("ann"), &codes), &live, &entry);
     assert_eq!(turn_on(), Ok(SecondFactorOn::Done));
     let left: Vec<_> = store.sessions_of(&user("ann").id).unwrap();
     assert!(left == std::slice::from_ref(&live), "her other sessions ended");
@@ -100,7 +104,11 @@ pub fn ends_everything_else_of_a_user_who_turns_a_second_factor_on(desk: &Desk) 
     assert_eq!(ann.second_factor_since, Some(at(2)));
     assert_eq!(finish(store, &waits, FactorProof::Step(101)), SecondStepDone::Gone);
     let again = SessionStart { replaced: Some(live.id), ..entry.clone() };
-    let done = store.turn_second_factor_on(Some(&app("ann")), &codes, &with_both("ann"), &again);
+    let done = store.turn_second_factor_on(
+        &FactorProof::NewApp(&app("ann"), &codes),
+        &with_both("ann"),
+        &again,
+    );
     assert_eq!(done, Ok(SecondFactorOn::AlreadyOn));
 }
 
@@ -109,7 +117,11 @@ pub fn turns_no_second_factor_on_in_a_session_that_has_ended(desk: &Desk) {
     let first = with_ann(desk);
     sign_up(store, "bob", &session("bob", [60, 70, 80]));
     let turn_on = |entry: &SessionStart, name: &str| {
-        store.turn_second_factor_on(Some(&app(name)), &codes(), &with_both(name), entry)
+        store.turn_second_factor_on(
+            &FactorProof::NewApp(&app(name), &codes()),
+            &with_both(name),
+            entry,
+        )
     };
     assert_eq!(turn_on(&SessionStart::default(), "ann"), Ok(SecondFactorOn::SessionEnded));
     assert_eq!(turn_on(&instead_of(&first), "bob"), Ok(SecondFactorOn::SessionEnded));
@@ -160,7 +172,7 @@ pub fn takes_the_recovery_code_of_no_other_user(desk: &Desk) {
     sign_up(store, "bob", &bobs);
     let codes = codes();
     let (live, entry) = (with_both("bob"), instead_of(&bobs));
-    store.turn_second_factor_on(Some(&app("bob")), &codes, &live, &entry).unwrap();
+    store.turn_second_factor_on(&FactorProof::NewApp(&app("bob"), &codes), &live, &entry).unwrap();
     let waits = begun(store, "ann");
     let code = FactorProof::RecoveryCode(codes[0]);
     assert_eq!(finish(store, &waits, code), SecondStepDone::UsedCode);
@@ -269,7 +281,11 @@ pub fn turns_a_second_factor_off_with_a_code_or_by_an_operator(desk: &Desk) {
     let codes = self::codes();
     let live_again = with_both("ann");
     store
-        .turn_second_factor_on(Some(&app("ann")), &codes, &live_again, &instead_of(&live))
+        .turn_second_factor_on(
+            &FactorProof::NewApp(&app("ann"), &codes),
+            &live_again,
+            &instead_of(&live),
+        )
         .unwrap();
     assert_eq!(off(None), Ok(SecondFactorSet::Done));
     assert_eq!(store.sessions_of(&ann).unwrap().len(), 0, "an operator ends all sessions");
@@ -335,7 +351,13 @@ pub fn writes_each_secret_in_another_form_if_it_is_as_it_was(desk: &Desk) {
     let bob = session("bob", [60, 70, 80]);
     sign_up(store, "bob", &bob);
     let live = with_both("bob");
-    store.turn_second_factor_on(Some(&app("bob")), &codes(), &live, &instead_of(&bob)).unwrap();
+    store
+        .turn_second_factor_on(
+            &FactorProof::NewApp(&app("bob"), &codes()),
+            &live,
+            &instead_of(&bob),
+        )
+        .unwrap();
 
     let ids = |after: Option<&str>, limit| {
         let after = after.map(|it| user(it).id);
