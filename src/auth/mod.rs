@@ -17,6 +17,7 @@ pub mod keys;
 pub mod devices;
 pub mod sessions;
 pub mod second_factors;
+pub mod second_step;
 pub mod passkeys;
 pub mod sealing;
 pub mod password_policy;

@@ -275,7 +275,7 @@ pub fn sign_in(
     if rules.has_to_verify(&user) {
         return refuse(PasskeyFailure::Unverified, Some(user.id));
     }
-    let known = super::second_factors::device_of(auth, &user, caller, now)?;
+    let known = super::second_step::device_of(auth, &user, caller, now)?;
     let device = devices::of(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.second_at = now;

@@ -1,28 +1,25 @@
 //! Second factors: who has to give one, what is accepted, and how one is set up and turned off.
 //!
-//! A sign-in of a user who has to give one waits after the right password: it is a one-time token, and no session
-//! exists before both factors were given (OWASP ASVS 6.3.3, 6.5.1). A code of an app is accepted for the present time
-//! step and one on either side, and once (RFC 6238 § 5.2; ASVS 6.5.1). Knows nothing of HTTP.
+//! A code of an app is accepted for the present time step and one on either side, and once (RFC 6238 § 5.2; ASVS 6.5.1).
+//! A sign-in that waits for one is in [`super::second_step`]. Knows nothing of HTTP.
 
 use std::time::Duration;
 
 use crate::auth::Authenticator;
-use crate::auth::devices::{self, DEVICE_LIFE};
+use crate::auth::devices;
 use crate::auth::mail::{self, LetterKind};
-use crate::auth::one_time_tokens;
 use crate::auth::passkeys::{self, ChallengePurpose, PasskeyFailure};
 use crate::auth::sessions::{self, Started};
-use crate::auth::sign_in::{Admission, Caller, entry};
+use crate::auth::sign_in::{Caller, entry};
 use crate::auth::throttle::{self, Subject};
 use crate::base::clock::Moment;
 use crate::base::recovery_code::RecoveryCode;
 use crate::base::sealing::StoredSecret;
-use crate::base::token::{Token, TokenHash};
+use crate::base::token::TokenHash;
 use crate::base::totp::{CodeMatch, TimeStep, TotpCode, TotpSecret};
 use crate::store::{
-    ClientInfo, CountId, Device, Epoch, Error, FactorProof, Groups, Letter, OneTimeTokenAdded,
-    PasskeyUse, Purpose, Result, SecondFactorOn, SecondFactorSet, SecondStepDone, Session,
-    SessionStart, Store, Totp, User, UserId,
+    ClientInfo, Error, FactorProof, Groups, Letter, PasskeyUse, Result, SecondFactorOn,
+    SecondFactorSet, Session, Store, Totp, User, UserId,
 };
 
 /// Who has to have a second factor.
@@ -156,67 +153,7 @@ impl CodeFailure {
     }
 }
 
-/// A sign-in that waits for the second factor.
-pub struct SecondStep {
-    /// Who signs in.
-    pub user: User,
-    /// The token for the browser, or the script.
-    pub token: Token,
-    /// The last moment at which it is valid.
-    pub expires_at: Moment,
-}
-
-/// The caller's browser, if it is known to the account of this user.
-pub(super) fn device_of(
-    auth: &Authenticator,
-    user: &User,
-    caller: &Caller,
-    now: Moment,
-) -> Result<Option<Device>> {
-    let Some(device) = caller.device.as_ref().map(Token::hash) else { return Ok(None) };
-    auth.store().device_of(&device, &user.id, now.before(DEVICE_LIFE), now)
-}
-
-/// The word in the detail of a waiting sign-in for a session that ends with the browser.
-const TRANSIENT: &str = "transient";
-
-/// Begins the second step of a sign-in after the right password, and clears the failures for the password. `None` if
-/// the user is gone or disabled, or their credentials have changed since the proof.
-pub(super) fn begin(
-    auth: &Authenticator,
-    (user, proof): (User, Epoch),
-    caller: &Caller,
-    cleared: Option<CountId>,
-    now: Moment,
-) -> Result<Option<SecondStep>> {
-    let detail = if caller.place.is_transient { TRANSIENT } else { "" };
-    let (token, record) = one_time_tokens::new(&user.id, (Purpose::SecondStep, detail), now);
-    let expires_at = record.expires_at;
-    let added = auth.store().begin_second_step(&record, proof, cleared.as_ref())?;
-    Ok((added == OneTimeTokenAdded::Done).then_some(SecondStep { user, token, expires_at }))
-}
-
-/// A sign-in that waits, as its token finds it.
-pub struct Waiting {
-    /// Who signs in.
-    pub user: User,
-    is_transient: bool,
-}
-
-impl Waiting {
-    /// Whether the user has no second factor yet, and sets one up to sign in.
-    pub const fn sets_up(&self) -> bool {
-        self.user.second_factor_since.is_none()
-    }
-}
-
-/// The sign-in that waits under this token. `None` if there is none, or it has ended.
-pub fn waiting(auth: &Authenticator, token: &Token, now: Moment) -> Result<Option<Waiting>> {
-    let found = one_time_tokens::find(auth.store(), token, Purpose::SecondStep, now)?;
-    Ok(found.map(|(user, detail)| Waiting { user, is_transient: detail == TRANSIENT }))
-}
-
-/// How a sign-in was finished.
+/// What a sign-in was finished with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Means {
     /// With a code of the app.
@@ -227,18 +164,6 @@ pub enum Means {
     Recovery(usize),
     /// By setting an app up.
     SetUp,
-}
-
-/// The result of the second step of a sign-in.
-pub enum Finished {
-    /// Both factors are right, and a session has started.
-    Admitted(Box<Admission>, Means),
-    /// The code is refused. The sign-in still waits.
-    Refused(CodeFailure, UserId),
-    /// There is no such sign-in, or it has ended.
-    Gone,
-    /// Too many codes were wrong. This one was not looked at.
-    Wait(Duration, UserId),
 }
 
 /// A second factor that is given.
@@ -266,160 +191,7 @@ pub enum NewFactor<'a> {
     Passkey(&'a str),
 }
 
-/// What a second step is finished with.
-pub enum Given<'a> {
-    /// The second factor.
-    Factor(GivenFactor<'a>),
-    /// A new one, and the recovery codes that the user is shown afterwards.
-    New(NewFactor<'a>, &'a [RecoveryCode]),
-}
-
-/// Finishes a sign-in that waits: uses up the code, and starts a session with a new token. If the user wants this
-/// browser to be remembered, the password alone is enough in it for [`SecondFactorRules::remember`].
-///
-/// Wrong codes count under the account, whatever sign-in, cookie and address they come with, or under the browser if
-/// it is known to the account; and under the address. Recovery codes are too long to be guessed and are not
-/// counted: an owner under attack still has a way in (NIST SP 800-63B-4 § 3.2.2).
-pub fn finish(
-    auth: &Authenticator,
-    token: &Token,
-    given: &Given<'_>,
-    (caller, remembers): (&Caller, bool),
-    now: Moment,
-) -> Result<Finished> {
-    let store = auth.store();
-    let Some(waiting) = waiting(auth, token, now)? else { return Ok(Finished::Gone) };
-    let user = &waiting.user;
-    let known = device_of(auth, user, caller, now)?.map(|it| it.id);
-    let limits = &auth.rules.limits;
-    let subject = Subject::second_factor(store, limits, &user.id, known.as_ref(), caller.address);
-    let hash = token.hash();
-    let purpose = ChallengePurpose::SecondStep(&hash);
-    let (new, passkey_use);
-    let hashes: Vec<_>;
-    let (proof, means) = match given {
-        Given::Factor(GivenFactor::Passkey(answer)) => {
-            match passkeys::second_factor(auth, (user, purpose), answer, caller, now)? {
-                Ok(found) => passkey_use = found,
-                Err(failure) => {
-                    return Ok(Finished::Refused(failure.into(), user.id.clone()));
-                }
-            }
-            (FactorProof::Passkey(&passkey_use), Means::Passkey)
-        }
-        Given::New(..) if user.second_factor_since.is_some() => return Ok(Finished::Gone),
-        Given::New(factor, codes) => {
-            new = match verify_new(auth, (user, purpose), *factor, caller, now)? {
-                Ok(new) => new,
-                Err(failure) => return Ok(Finished::Refused(failure, user.id.clone())),
-            };
-            hashes = codes.iter().map(RecoveryCode::hash).collect();
-            (new.proof(&hashes), Means::SetUp)
-        }
-        Given::Factor(GivenFactor::Code(code)) => {
-            match verify(auth, &user.id, *code, &subject, now)? {
-                Verified::Right(proof, means) => (proof, means),
-                Verified::Refused(failure) => {
-                    tell_of_known_password(auth, user, caller, &subject, now)?;
-                    return Ok(Finished::Refused(failure, user.id.clone()));
-                }
-                Verified::Wait(wait) => return Ok(Finished::Wait(wait, user.id.clone())),
-            }
-        }
-    };
-    let is_known = known.is_some();
-    let (device, entry) =
-        session_start(auth, &waiting, (caller, remembers), (means, is_known), &subject, now)?;
-    let periods = &auth.rules.periods;
-    let started = sessions::new(periods, &user.id, &entry, now);
-    let session = &started.session;
-    let done = store.finish_second_step(&hash, &proof, session, periods.most, &entry)?;
-    Ok(match done {
-        SecondStepDone::Done => {
-            let admission = Admission { user: waiting.user, started, device, invite: None };
-            Finished::Admitted(Box::new(admission), means)
-        }
-        SecondStepDone::Gone => Finished::Gone,
-        SecondStepDone::UsedCode => {
-            note_failure(auth, &subject, now)?;
-            let failure = match &proof {
-                FactorProof::Passkey(_) | FactorProof::NewPasskey(..) => {
-                    PasskeyFailure::Used.into()
-                }
-                _ => CodeFailure::UsedCode,
-            };
-            Finished::Refused(failure, waiting.user.id)
-        }
-    })
-}
-
-/// The start of the session of a sign-in in which both factors were given, and the browser's device.
-fn session_start(
-    auth: &Authenticator,
-    waiting: &Waiting,
-    (caller, remembers): (&Caller, bool),
-    (means, is_known): (Means, bool),
-    subject: &Subject,
-    now: Moment,
-) -> Result<(Option<Token>, SessionStart)> {
-    let mut caller = caller.clone();
-    caller.place.is_transient = waiting.is_transient;
-    let device = devices::of(auth.store(), &caller)?;
-    let mut entry = entry(&caller, device.as_ref(), &waiting.user.id, now);
-    entry.second_at = now;
-    let is_app_or_passkey = matches!(means, Means::Totp | Means::Passkey);
-    entry.cleared = subject.cleared_by_success().filter(|_| is_app_or_passkey);
-    if let Some(device) = entry.device.as_mut().filter(|_| remembers && !waiting.is_transient) {
-        device.second_at = now;
-    }
-    entry.letter = letter(auth, &waiting.user, &caller, (means, is_known), now)?;
-    Ok((device, entry))
-}
-
-/// How many wrong codes after the right password the user is told of.
-const TOLD_AFTER: u32 = 5;
-
-/// Tells a user by mail that someone knows their password, once that someone has given several wrong codes.
-fn tell_of_known_password(
-    auth: &Authenticator,
-    user: &User,
-    caller: &Caller,
-    subject: &Subject,
-    now: Moment,
-) -> Result<()> {
-    let (store, limits) = (auth.store(), &auth.rules.limits);
-    let (Some(language), Some(id)) = (caller.notices, subject.cleared_by_success()) else {
-        return Ok(());
-    };
-    if store.count(&id)?.is_none_or(|it| it.failures < TOLD_AFTER) {
-        return Ok(());
-    }
-    mail::alarm(store, limits, (LetterKind::PasswordKnown, user, language), &caller.place, now)
-}
-
-/// The notice of a sign-in, if there is one: of the second factor that is set up, of a recovery code that is used, or
-/// of a browser that is not known.
-fn letter(
-    auth: &Authenticator,
-    user: &User,
-    caller: &Caller,
-    (means, is_known): (Means, bool),
-    now: Moment,
-) -> Result<Option<Letter>> {
-    let Some(language) = caller.notices else { return Ok(None) };
-    let kind = match means {
-        Means::SetUp => LetterKind::SecondFactorOn,
-        Means::Recovery(_) => LetterKind::RecoveryCodeUsed,
-        Means::Totp | Means::Passkey if is_known => return Ok(None),
-        Means::Totp | Means::Passkey => {
-            let (store, limits) = (auth.store(), &auth.rules.limits);
-            return mail::of_new_browser(store, limits, (user, language), &caller.place, now);
-        }
-    };
-    Ok(mail::notice(kind, user, language, &caller.place, now))
-}
-
-enum Verified {
+pub(super) enum Verified {
     Right(FactorProof<'static>, Means),
     Refused(CodeFailure),
     Wait(Duration),
@@ -427,7 +199,7 @@ enum Verified {
 
 /// The one place where a code is compared. A code of an app is counted under `subject` before it is looked at, and its
 /// success clears that: nothing holds up many codes at the same moment as a slow hash does passwords.
-fn verify(
+pub(super) fn verify(
     auth: &Authenticator,
     user: &UserId,
     code: GivenCode,
@@ -469,7 +241,7 @@ fn verify(
     Ok(Verified::Refused(failure))
 }
 
-fn note_failure(auth: &Authenticator, subject: &Subject, now: Moment) -> Result<()> {
+pub(super) fn note_failure(auth: &Authenticator, subject: &Subject, now: Moment) -> Result<()> {
     throttle::note_taken(auth.store(), &auth.rules.limits, subject.clone(), now)
 }
 
@@ -482,13 +254,13 @@ fn secret_of(auth: &Authenticator, app: &Totp) -> Result<TotpSecret> {
 }
 
 /// A new second factor whose owner has shown that they have it.
-enum VerifiedNew {
+pub(super) enum VerifiedNew {
     App(Totp),
     Passkey(PasskeyUse),
 }
 
 impl VerifiedNew {
-    const fn proof<'a>(&'a self, codes: &'a [TokenHash]) -> FactorProof<'a> {
+    pub(super) const fn proof<'a>(&'a self, codes: &'a [TokenHash]) -> FactorProof<'a> {
         match self {
             Self::App(app) => FactorProof::NewApp(app, codes),
             Self::Passkey(passkey_use) => FactorProof::NewPasskey(passkey_use, codes),
@@ -496,7 +268,7 @@ impl VerifiedNew {
     }
 }
 
-fn verify_new(
+pub(super) fn verify_new(
     auth: &Authenticator,
     (user, purpose): (&User, ChallengePurpose<'_>),
     factor: NewFactor<'_>,

@@ -11,7 +11,8 @@ use crate::auth::email;
 use crate::auth::keys::{self, NewKey, Proof, ProofFailure, Proven};
 use crate::auth::mail::{self, LetterKind};
 use crate::auth::names::{self, Reserved, Rest};
-use crate::auth::second_factors::{self, SecondFactorRules, SecondStep};
+use crate::auth::second_factors::SecondFactorRules;
+use crate::auth::second_step::{self, SecondStep};
 use crate::auth::sessions::{self, Periods, Started};
 use crate::auth::throttle::{self, Subject, ThrottleLimits};
 use crate::auth::usernames::{NameKind, Username};
@@ -187,7 +188,7 @@ fn begin_after_sign_up(
 ) -> Result<SignUp> {
     let key = KeyId::username(&user.canonical_username);
     let Some(found) = auth.store().credentials_of_key(&key)? else { return Ok(SignUp::NameTaken) };
-    let begun = second_factors::begin(auth, (user, found.epoch), caller, None, now)?;
+    let begun = second_step::begin(auth, (user, found.epoch), caller, None, now)?;
     Ok(begun.map_or(SignUp::NameTaken, |it| SignUp::SecondStep(Box::new(it), invite)))
 }
 
@@ -219,7 +220,7 @@ pub fn with_password(
         return Ok(SignIn::Refused(ProofFailure::Unverified(user.id)));
     }
     let Some(second_at) = second_at(auth, &user, caller, now)? else {
-        let begun = second_factors::begin(auth, (user, epoch), caller, cleared, now)?;
+        let begun = second_step::begin(auth, (user, epoch), caller, cleared, now)?;
         // Without one, the account was deleted or disabled meanwhile, or its password changed.
         let refused = SignIn::Refused(ProofFailure::UnknownKey);
         return Ok(begun.map_or(refused, |it| SignIn::SecondStep(Box::new(it))));
@@ -252,7 +253,7 @@ fn second_at(
 ) -> Result<Option<Moment>> {
     let rules = &auth.rules.second_factors;
     let in_browser = match user.second_factor_since {
-        Some(_) => second_factors::device_of(auth, user, caller, now)?.map(|it| it.second_at),
+        Some(_) => second_step::device_of(auth, user, caller, now)?.map(|it| it.second_at),
         None => None,
     };
     Ok(rules.second_at(user, in_browser.unwrap_or(Moment::NEVER), now))

@@ -8,7 +8,8 @@ use super::enrolments::{self, SetUp, show_codes};
 use super::passkeys;
 use super::sign_in::{SignForm, admitted, caller, noting_user, with_session};
 use crate::auth::events::Event;
-use crate::auth::second_factors::{self, Finished, Given, GivenFactor, Means, SecondStep, Waiting};
+use crate::auth::second_factors::{self, GivenFactor, Means};
+use crate::auth::second_step::{self, Finished, Given, SecondStep, Waiting};
 use crate::auth::sign_in::Admission;
 use crate::base::recovery_code::RecoveryCode;
 use crate::base::token::Token;
@@ -146,7 +147,7 @@ pub(in crate::web) fn show_again(call: &Call<'_>, status: u16, alert: Alert) -> 
 
 fn finish(call: &Call<'_>, token: &Token) -> Answered {
     let auth = &call.site.auth;
-    match second_factors::waiting(auth, token, call.now)? {
+    match second_step::waiting(auth, token, call.now)? {
         Some(waiting) if waiting.sets_up() => set_up(call, token, &waiting.user),
         Some(waiting) => try_factor(call, token, &waiting.user),
         None => Ok(gone(call)),
@@ -179,7 +180,7 @@ fn give(call: &Call<'_>, token: &Token, given: &Given<'_>) -> Result<Finished, E
     let caller = caller(SignForm::SignIn, call, presented);
     let remembers = call.field("remember_browser").is_some();
     let auth = &call.site.auth;
-    second_factors::finish(auth, token, given, (&caller, remembers), call.now)
+    second_step::finish(auth, token, given, (&caller, remembers), call.now)
 }
 
 /// Finishes the sign-in of a user who has to have a second factor and has none: they set up an app, or turn it on with a
@@ -245,7 +246,7 @@ fn admit(call: &Call<'_>, admission: &Admission, means: Means) -> Response {
 /// The token of this request, and the sign-in that waits under it.
 fn waiting(call: &Call<'_>) -> Result<Option<(Token, Waiting)>, Error> {
     let Some(token) = token(call) else { return Ok(None) };
-    let found = second_factors::waiting(&call.site.auth, &token, call.now)?;
+    let found = second_step::waiting(&call.site.auth, &token, call.now)?;
     Ok(found.map(|it| (token, it)))
 }
 

@@ -12,7 +12,7 @@ use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::keys::ProofFailure;
 use crate::auth::password_policy::{self, Flaw};
-use crate::auth::second_factors::SecondStep;
+use crate::auth::second_step::SecondStep;
 use crate::auth::sessions;
 use crate::auth::sign_in::{self, Admission, Caller, SignIn, SignUp};
 use crate::auth::usernames::Username;

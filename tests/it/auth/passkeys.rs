@@ -8,7 +8,8 @@ use vestibule::auth::passkeys::{
     self, Added, ChallengePurpose, PASSKEYS_MAX, PasskeyFailure, PasskeyOrder, PasskeySignIn,
     Removed,
 };
-use vestibule::auth::second_factors::{self, CodeFailure, Finished, Given, GivenFactor, Means};
+use vestibule::auth::second_factors::{CodeFailure, GivenFactor, Means};
+use vestibule::auth::second_step::{self, Finished, Given};
 use vestibule::auth::sign_in::{self, Caller, Rules, SignIn, SignUp};
 use vestibule::auth::usernames::Username;
 use vestibule::base::clock::Moment;
@@ -407,7 +408,7 @@ fn finishes_a_sign_in_with_a_passkey_as_the_second_factor() {
     let finish = |token: &Token, answer: &Answer| {
         let (text, caller) = (answer.json(), Caller::default());
         let given = Given::Factor(GivenFactor::Passkey(&text));
-        match second_factors::finish(&site.auth, token, &given, (&caller, false), NOW).unwrap() {
+        match second_step::finish(&site.auth, token, &given, (&caller, false), NOW).unwrap() {
             Finished::Admitted(admission, Means::Passkey) => {
                 assert_eq!(admission.started.session.second_at, NOW);
                 None

@@ -716,7 +716,7 @@ fn removes_no_private_sockets_of_a_server_that_begins_to_listen_at_the_same_mome
     fs::create_dir(&beginning).unwrap();
     let lock = fs::File::open(&beginning).unwrap();
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
-    // Whoever connects is refused, as between the system calls bind and listen.
+    // It refuses connections, as a socket does between the system calls bind and listen.
     drop(UnixListener::bind(beginning.join("r1")).unwrap());
     drop(Binary::start(folder.path(), &[]));
     assert!(beginning.exists());
