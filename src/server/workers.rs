@@ -45,15 +45,15 @@ pub(super) struct Workers {
 
 impl Workers {
     pub(super) fn start(&self, number: u64) -> io::Result<Generation> {
-        let path = |name: &str| self.private.folder.join(format!("{name}{number}"));
-        let [reads, writes, hashes] = ["r", "w", "h"].map(path);
+        let path = |name: String| self.private.folder.join(name);
+        let reads = (0..self.limits.workers).map(|it| path(format!("r{number}-{it}"))).collect();
+        let [writes, hashes] = ["w", "h"].map(|it| vec![path(format!("{it}{number}"))]);
         let workers = WorkerSockets { generation: number, reads, writes, hashes };
         let mut generation = Generation { workers: workers.clone(), pools: Vec::new() };
-        for (path, count, lane) in [
-            (&workers.reads, self.limits.workers, Lane::Read),
-            (&workers.writes, gate::WRITERS, Lane::Write),
-            (&workers.hashes, self.limits.hashers, Lane::Hash),
-        ] {
+        let read = workers.reads.iter().map(|path| (path, 1, Lane::Read));
+        let write = workers.writes.iter().map(|path| (path, gate::WRITERS, Lane::Write));
+        let hash = workers.hashes.iter().map(|path| (path, self.limits.hashers, Lane::Hash));
+        for (path, count, lane) in read.chain(write).chain(hash) {
             match self.open(path, count, lane, number) {
                 Ok(pool) => generation.pools.push(pool),
                 Err(err) => {
@@ -327,8 +327,8 @@ impl Private {
         for parent in folders {
             remove_stale(parent);
             let folder = parent.join(format!("{}{}", Self::PREFIX, token::random_text(8)));
-            // The longest name of a socket, h18446744073709551615, has to fit behind it.
-            let is_short = folder.as_os_str().len() + 22 <= SOCKET_PATH_BYTES_MAX;
+            // The longest name of a socket, r18446744073709551615-9999, has to fit behind it.
+            let is_short = folder.as_os_str().len() + 27 <= SOCKET_PATH_BYTES_MAX;
             let made = if is_short {
                 DirBuilder::new().mode(0o700).create(&folder).and_then(|()| locked(&folder))
             } else {

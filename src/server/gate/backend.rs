@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
 
 use mio::Token;
 use mio::event::Event as Readiness;
@@ -15,6 +16,9 @@ use super::stream::{Moved, Stream, moved};
 use super::{ACCEPT_PAUSE, FIRST_KEY, Gate, GateEvent, WORK};
 use crate::web::http::Problem;
 
+/// After this time without a response a worker is taken to be at something slow, and others get the next requests.
+const STALL: Duration = Duration::from_millis(1);
+
 /// A request that was sent to the workers and has no response yet.
 #[derive(Clone, Copy)]
 pub(super) struct InFlight {
@@ -27,10 +31,14 @@ pub(super) struct InFlight {
 pub(super) struct BackendConnection {
     pub(super) stream: Stream,
     pub(super) lane: usize,
+    /// The socket it leads to, by its place among those of the lane.
+    place: usize,
     pub(super) generation: u64,
     /// The requests sent on it, in the order in which the responses will come.
     pub(super) in_flight: VecDeque<InFlight>,
     pub(super) is_proven: bool,
+    /// When the worker could begin with the first request in flight.
+    moved_at: Instant,
     outbox: Vec<u8>,
     sent: usize,
     inbox: Vec<u8>,
@@ -39,14 +47,23 @@ pub(super) struct BackendConnection {
 }
 
 impl BackendConnection {
-    pub(super) fn connect(lane: &LaneState, index: usize, generation: u64) -> io::Result<Self> {
-        let stream = Stream::Unix(mio::net::UnixStream::connect(&lane.path)?);
+    /// Connects to a socket of a lane, given by its place.
+    pub(super) fn connect(
+        lane: &LaneState,
+        (index, place): (usize, usize),
+        generation: u64,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let path = lane.paths.get(place).ok_or(ErrorKind::NotFound)?;
+        let stream = Stream::Unix(mio::net::UnixStream::connect(path)?);
         Ok(Self {
             stream,
             lane: index,
+            place,
             generation,
             in_flight: VecDeque::new(),
             is_proven: false,
+            moved_at: now,
             outbox: Vec::new(),
             sent: 0,
             inbox: Vec::new(),
@@ -55,9 +72,18 @@ impl BackendConnection {
     }
 
     /// Appends a request; [`BackendConnection::write_on`] sends it.
-    pub(super) fn load(&mut self, in_flight: InFlight, job: &[u8]) {
+    pub(super) fn load(&mut self, in_flight: InFlight, job: &[u8], now: Instant) {
+        if self.in_flight.is_empty() {
+            self.moved_at = now;
+        }
         self.in_flight.push_back(in_flight);
         self.outbox.extend_from_slice(job);
+    }
+
+    /// Whether it can take a request, which is answered at once or behind others that are.
+    fn flows(&self, depth: usize, now: Instant) -> bool {
+        self.in_flight.is_empty()
+            || self.in_flight.len() < depth && now.saturating_duration_since(self.moved_at) < STALL
     }
 
     /// Writes as much as the socket takes. `false` if the connection is broken.
@@ -94,7 +120,7 @@ impl BackendConnection {
 
     /// The next response, and the request that it answers. `None` if it is not complete, and an error if
     /// the bytes are not a response of ours.
-    pub(super) fn next(&mut self) -> Result<Option<(InFlight, &[u8])>, BadResponse> {
+    pub(super) fn next(&mut self, now: Instant) -> Result<Option<(InFlight, &[u8])>, BadResponse> {
         let start = self.used;
         if start == self.inbox.len() {
             self.inbox.clear();
@@ -107,6 +133,7 @@ impl BackendConnection {
             Gathered::Broken => Err(BadResponse),
             Gathered::Whole(length) => {
                 self.in_flight.pop_front();
+                self.moved_at = now;
                 self.used += length;
                 Ok(Some((in_flight, &self.inbox[start..start + length])))
             }
@@ -125,7 +152,7 @@ impl Gate {
                 let in_flight = InFlight { id, client, is_to_head: connection.is_to_head };
                 let Some(key) = self.free_backend(index) else { break };
                 let connection = &mut self.connections[id.connection];
-                self.backends[key].load(in_flight, &std::mem::take(&mut connection.job));
+                self.backends[key].load(in_flight, &std::mem::take(&mut connection.job), self.now);
                 connection.phase = Phase::Away;
                 connection.seat = None;
                 connection.deadline = connection.arrived + WORK;
@@ -158,20 +185,19 @@ impl Gate {
         (connection.serial == id.serial && connection.phase == Phase::Waiting).then_some(connection)
     }
 
-    /// A connection to the workers that can take a request: an idle one, a new one, or one with room behind
-    /// other requests.
+    /// A connection to the workers that can take a request: the first one that flows, a new one, or the one with the
+    /// most room behind other requests.
     fn free_backend(&mut self, index: usize) -> Option<usize> {
         let lane = &self.lanes[index];
+        let depth = lane.bounds.depth;
+        let flows = |key: &&usize| self.backends[**key].flows(depth, self.now);
+        if let Some(&key) = lane.backends.iter().find(flows) {
+            return Some(key);
+        }
         let load = |key: usize| (self.backends[key].in_flight.len(), key);
         let least = lane.backends.iter().map(|&it| load(it)).min();
-        match least {
-            Some((0, key)) => Some(key),
-            Some((load, key)) => {
-                let has_room = load < lane.bounds.depth;
-                self.open_backend(index).or(has_room.then_some(key))
-            }
-            None => self.open_backend(index),
-        }
+        let with_room = least.filter(|(load, _)| *load < depth).map(|(_, key)| key);
+        self.open_backend(index).or(with_room)
     }
 
     fn open_backend(&mut self, index: usize) -> Option<usize> {
@@ -179,10 +205,14 @@ impl Gate {
         if !lane.may_open() || self.unreachable == self.generation {
             return None;
         }
+        let leading_to = |place: usize| {
+            lane.backends.iter().filter(|it| self.backends[**it].place == place).count()
+        };
+        let place = (0..lane.paths.len()).min_by_key(|it| leading_to(*it)).unwrap_or(0);
         let entry = self.backends.vacant_entry();
         let key = entry.key();
-        let connected =
-            BackendConnection::connect(lane, index, self.generation).and_then(|mut backend| {
+        let connected = BackendConnection::connect(lane, (index, place), self.generation, self.now)
+            .and_then(|mut backend| {
                 let token = Token(FIRST_KEY + 2 * key + 1);
                 backend.stream.register(self.poll.registry(), token).map(|()| backend)
             });
@@ -230,7 +260,7 @@ impl Gate {
         loop {
             let backend = &mut self.backends[key];
             let lane = backend.lane;
-            let (in_flight, answer) = match backend.next() {
+            let (in_flight, answer) = match backend.next(self.now) {
                 Ok(Some(found)) => found,
                 Ok(None) => return true,
                 Err(BadResponse) => return false,

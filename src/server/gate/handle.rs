@@ -10,12 +10,12 @@ use mio::Waker;
 #[derive(Clone)]
 pub struct WorkerSockets {
     pub generation: u64,
-    /// The socket of the lane for reading.
-    pub reads: PathBuf,
-    /// The socket of the lane for writing.
-    pub writes: PathBuf,
-    /// The socket of the lane for hashing.
-    pub hashes: PathBuf,
+    /// The sockets of the lane for reading: one for each worker.
+    pub reads: Vec<PathBuf>,
+    /// The sockets of the lane for writing.
+    pub writes: Vec<PathBuf>,
+    /// The sockets of the lane for hashing.
+    pub hashes: Vec<PathBuf>,
 }
 
 /// What the gate reports.

@@ -2,7 +2,8 @@
 //!
 //! Decides how many requests may wait and how many are in flight; `queue` decides which is next. A
 //! connection to the workers is kept for the next request. In the lane for reading, where requests are
-//! quick, it carries several one behind the other, so that under load workers need not be woken for each.
+//! quick, each worker has a connection of its own, which carries several one behind the other; the next request goes to
+//! a worker that is awake, for as long as its responses keep coming, so that under load none need be woken for each.
 
 use std::path::PathBuf;
 
@@ -10,7 +11,8 @@ use super::queue::Queue;
 
 /// The state of a lane. Its connections are keys in the gate's slab of them.
 pub(super) struct LaneState {
-    pub(super) path: PathBuf,
+    /// The sockets of the present workers.
+    pub(super) paths: Vec<PathBuf>,
     pub(super) queue: Queue,
     pub(super) bounds: Bounds,
     /// Connections to the present workers.
@@ -24,6 +26,8 @@ pub(super) struct LaneState {
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) waiting: usize,
+    /// How many tiny_http share the workers: with more than one, each has one worker, and one connection.
+    pub(super) pools: usize,
     pub(super) backends: usize,
     /// Requests on one connection. Those that may write or hash go alone, so that none waits behind them.
     pub(super) depth: usize,
@@ -34,7 +38,7 @@ pub(super) struct Bounds {
 impl LaneState {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
-            path: PathBuf::new(),
+            paths: Vec::new(),
             queue: Queue::default(),
             bounds,
             backends: Vec::new(),
@@ -43,8 +47,8 @@ impl LaneState {
     }
 
     /// Switches to new workers, and forgets the connections to the old ones.
-    pub(super) fn follow(&mut self, path: PathBuf) {
-        self.path = path;
+    pub(super) fn follow(&mut self, paths: Vec<PathBuf>) {
+        self.paths = paths;
         self.backends.clear();
         self.unproven = false;
     }

@@ -28,7 +28,7 @@ const WAITING_MIN: usize = 64;
 
 /// The most requests on one connection to the workers of the lane for reading, one behind the other: they
 /// are quick.
-pub(super) const READS_A_BACKEND: usize = 8;
+pub(super) const READS_A_BACKEND: usize = 32;
 
 /// Connections to the workers for each hasher, so that the next request is there when one is done.
 const BACKENDS_A_HASHER: usize = 2;
@@ -63,10 +63,13 @@ impl GateLimits {
         self.lanes().iter().map(|(_, bounds)| bounds.backends).sum()
     }
 
-    /// The threads of all lanes: their workers, and in each lane those of tiny_http: one that accepts, and
-    /// one for each connection, four at least.
+    /// The threads of all lanes: their workers, and those of each tiny_http: one that accepts, and one for each
+    /// connection, four at least.
     pub fn lane_threads(&self) -> usize {
-        self.lanes().iter().map(|(workers, bounds)| workers + 1 + bounds.backends.max(4)).sum()
+        let threads = |(workers, bounds): &(usize, Bounds)| {
+            workers + bounds.pools * (1 + (bounds.backends / bounds.pools).max(4))
+        };
+        self.lanes().iter().map(threads).sum()
     }
 
     /// The threads that may read the database at the same moment: all workers, and those of housekeeping.
@@ -83,14 +86,21 @@ impl GateLimits {
     pub(super) fn lanes(&self) -> [(usize, Bounds); LANES] {
         let reads = Bounds {
             waiting: READS_WAITING_MAX,
+            pools: self.workers,
             backends: self.workers,
             depth: READS_A_BACKEND,
             each: usize::MAX,
         };
-        let writes =
-            Bounds { waiting: WRITES_WAITING_MAX, backends: WRITERS, depth: 1, each: WRITERS - 1 };
+        let writes = Bounds {
+            waiting: WRITES_WAITING_MAX,
+            pools: 1,
+            backends: WRITERS,
+            depth: 1,
+            each: WRITERS - 1,
+        };
         let hashes = Bounds {
             waiting: WAITING_MIN.max(WAITING_A_HASHER * self.hashers),
+            pools: 1,
             backends: BACKENDS_A_HASHER * self.hashers,
             depth: 1,
             each: usize::MAX,

@@ -388,6 +388,10 @@ mod tests {
 
     /// A gate without listeners, with two connections for an address and a proxy at 10.0.0.1.
     fn gate(folder: &tempfile::TempDir) -> Gate {
+        gate_with(folder, 1)
+    }
+
+    fn gate_with(folder: &tempfile::TempDir, workers: usize) -> Gate {
         let store = Sqlite::open(&folder.path().join("a.db")).unwrap();
         let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
         let site = Arc::new(Site::new(Box::new(store), hasher, Settings::default()));
@@ -399,7 +403,7 @@ mod tests {
             connections: 100,
             connections_per_address: 2,
             trusted_proxies: vec!["10.0.0.1/32".parse().unwrap()],
-            workers: 1,
+            workers,
             hashers: 1,
         };
         let log = Arc::new(Log::to(io::sink(), LogConfig::default()));
@@ -616,6 +620,36 @@ mod tests {
         let [reads, writes, hashes] = &gate.lanes;
         assert_eq!([reads, writes, hashes].map(|it| it.bounds.depth), [READS_A_BACKEND, 1, 1]);
         assert!(writes.bounds.each < writes.bounds.backends);
+    }
+
+    #[test]
+    fn gives_the_next_read_to_the_worker_that_is_awake_and_to_another_once_that_one_stalls() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gate = gate_with(&folder, 2);
+        let paths = ["r1-0", "r1-1"].map(|it| folder.path().join(it));
+        let [_awake, _other] =
+            paths.each_ref().map(|it| std::os::unix::net::UnixListener::bind(it).unwrap());
+        gate.generation = 1;
+        gate.lanes[READS].follow(paths.to_vec());
+        let ask = |gate: &mut Gate| {
+            let client = send(gate, "192.0.2.1", "GET /");
+            let keys: Vec<_> = gate.connections.iter().map(|(key, _)| key).collect();
+            for key in keys {
+                gate.drive(key);
+            }
+            gate.dispatch(READS);
+            let load = |key: &usize| gate.backends[*key].in_flight.len();
+            (gate.lanes[READS].backends.iter().map(load).collect::<Vec<_>>(), client)
+        };
+        let first = ask(&mut gate);
+        let second = ask(&mut gate);
+        assert_eq!([first.0, second.0], [vec![1], vec![2]]);
+        // Its first response has come, and then none for long.
+        gate.lanes[READS].unproven = false;
+        gate.now += Duration::from_millis(2);
+        let third = ask(&mut gate);
+        let fourth = ask(&mut gate);
+        assert_eq!([third.0, fourth.0], [vec![2, 1], vec![2, 2]]);
     }
 
     #[test]
