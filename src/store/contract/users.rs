@@ -113,6 +113,11 @@ pub trait Users: Statements {
 
     /// How many users a filter lets through.
     fn count_users(&self, filter: &UserFilter) -> Result<u64> {
+        if *filter == UserFilter::default() {
+            // An engine counts a whole table by its smallest index.
+            let count: Option<i64> = rows::one(self, "SELECT count(*) FROM user", &[])?;
+            return Ok(count.unwrap_or(0).unsigned_abs());
+        }
         let group = filter.group.as_ref().map(|it| format!(",{it},"));
         let params = filter_cells(filter, group.as_deref());
         let count: Option<i64> = rows::one(self, listed_users!("count(*)", ""), &params)?;
