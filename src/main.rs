@@ -25,12 +25,17 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use vestibule::base::clock::Moment;
 use vestibule::cli::command_line::{CommandLine, Unread};
 use vestibule::cli::output::Output;
 use vestibule::cli::settings_file::DEFAULT_SETTINGS;
 use vestibule::cli::{Failure, complain};
 use vestibule::server;
+
+/// The C library's allocator took a seventh of the time of a page.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     server::handle_file_size_limit();
