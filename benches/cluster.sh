@@ -1,6 +1,7 @@
 #!/bin/sh
-# What a page costs whose session is in a cluster, beside SQLite in the same run: `GET /`, signed in. The
-# nodes, the servers and wrk share this machine. Needs what `tests/galera.sh needs` asks for, and wrk.
+# What a page and a check cost whose session is in a cluster, beside SQLite in the same run: `GET /` and
+# `GET /auth/nginx`, signed in, and how many statements a node runs for each. The nodes, the servers and wrk share this
+# machine. Needs what `tests/galera.sh needs` asks for, and wrk.
 # cluster.sh [ROUNDS, 3; the one with the middle throughput is shown]
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,7 +26,8 @@ trap 'exit 130' INT TERM
 
 # start NAME DATABASE serves, and writes $work/NAME.url and, of 16 users, $work/NAME.cookies.
 start() {
-    VESTIBULE_DATABASE=$2 "$binary" serve --listen 127.0.0.1:0 2>"$work/$1.log" &
+    VESTIBULE_DATABASE=$2 "$binary" serve --listen 127.0.0.1:0 --trusted-proxy 127.0.0.1 \
+        2>"$work/$1.log" &
     servers="$servers $!"
     tries=0
     until sed -n 's/.*ev=listening .* url=\([^ ]*\).*/\1/p' "$work/$1.log" >"$work/$1.url" && [ -s "$work/$1.url" ]; do
@@ -41,10 +43,24 @@ start() {
     [ "$(wc -l <"$work/$1.cookies")" -eq 16 ]
 }
 
-# ask NAME CONNECTIONS: what wrk found.
+# ask NAME CONNECTIONS: what wrk found. With CHECK, of that path.
 ask() {
     COOKIES=$work/$1.cookies WRK=benches/wrk wrk -t 1 -c "$2" -d "${seconds}s" -s benches/wrk/get.lua \
         "$(cat "$work/$1.url")/" | grep '^{'
+}
+
+# statements: how many the nodes have run for clients so far.
+statements() {
+    for node in 1 2 3; do tests/galera.sh sql "$node" "SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'"; done |
+        awk '{ all += $2 } END { print all }'
+}
+
+# per_request TEXT: the statements of a request, on one connection.
+per_request() {
+    before=$(statements)
+    count=$(ask server1 1 | sed 's/.*"requests":\([0-9]*\).*/\1/')
+    after=$(statements)
+    echo "$1: $(echo "$before $after $count" | awk '{ printf "%.3f", ($2 - $1) / $3 }') statements"
 }
 
 # found TEXT NAME… CONNECTIONS: a line of the results: throughput in all, and the p50 and p99 of the worst.
@@ -78,8 +94,19 @@ for _ in $(seq "$rounds"); do
     found 'SQLite, 16 connections' sqlite 16
     found 'one server at one node, 16 connections' server1 16
     found 'three servers at three nodes, 16 connections each' 'server1 server2 server3' 16
+    export CHECK=/auth/nginx
+    found 'check: SQLite, 1 connection' sqlite 1
+    found 'check: one server at one node, 1 connection' server1 1
+    found 'check: SQLite, 16 connections' sqlite 16
+    found 'check: one server at one node, 16 connections' server1 16
+    found 'check: three servers at three nodes, 16 each' 'server1 server2 server3' 16
+    unset CHECK
 done
 
 printf '%-50s %9s %8s %8s %7s\n' '' 'a second' 'p50 ms' 'p99 ms' failed
 sort -t "$(printf '\t')" -k 1,1 -k 2,2n "$work/results" | awk -F '\t' -v "middle=$(((rounds + 1) / 2))" '
     ++seen[$1] == middle { printf "%-50s %9d %8.3f %8.3f %7d\n", $1, $2, $3, $4, $5 }'
+per_request page
+CHECK=/auth/nginx
+export CHECK
+per_request check

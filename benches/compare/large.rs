@@ -1,16 +1,19 @@
-//! A database of a million users and three million sessions, made once.
+//! A database of many users with three sessions each, made once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use vestibule::base::password::{Cost, Hasher, Password};
 use vestibule::base::token::Token;
 use vestibule::store::{Maintenance, Sqlite};
 
-const USERS: usize = 1_000_000;
-const SESSIONS_EACH: usize = 3;
+/// How many users the whole run asks for.
+pub const USERS: usize = 1_000_000;
 
-/// Sessions whose cookies are kept: every so many.
+pub const SESSIONS_EACH: usize = 3;
+
+/// Sessions whose cookies are kept: this many, spread over all.
 const KEPT: usize = 1_000;
 
 /// Where it lies, and the cookies of some of its sessions.
@@ -19,9 +22,11 @@ pub struct Large {
     pub cookies: Vec<String>,
 }
 
-/// Makes it in this folder, unless it is there from an earlier run of the same version.
-pub fn make(folder: &Path) -> Large {
-    let (database, list) = (folder.join("large.db"), folder.join("large.cookies"));
+/// Makes one of so many users in this folder, unless it is there from an earlier run of the same version. They are called
+/// `bench0`, `bench1` and so on, and have the same password.
+pub fn make(folder: &Path, users: usize) -> Large {
+    let file = |extension: &str| folder.join(format!("large-{users}.{extension}"));
+    let (database, list) = (file("db"), file("cookies"));
     if let Ok(text) = fs::read_to_string(&list) {
         return Large { database, cookies: text.lines().map(str::to_owned).collect() };
     }
@@ -30,19 +35,22 @@ pub fn make(folder: &Path) -> Large {
     }
     Sqlite::open(&database).and_then(|it| it.close()).expect("a new database");
     let mut conn = Connection::open(&database).expect("it is there");
-    conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -2000000;")
-        .expect("settings");
-    let cookies = fill(&mut conn);
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("a checkpoint");
+    conn.execute_batch(
+        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4000000;",
+    )
+    .expect("settings");
+    let cookies = fill(&mut conn, users);
+    conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);")
+        .expect("a log");
     fs::write(&list, cookies.join("\n")).expect("a list of cookies");
     Large { database, cookies }
 }
 
-fn fill(conn: &mut Connection) -> Vec<String> {
+fn fill(conn: &mut Connection, users: usize) -> Vec<String> {
     let now =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     let now = i64::try_from(now.as_millis()).expect("a time");
-    let (day, ids) = (86_400_000, (0..USERS).map(|it| format!("{it:015}")).collect::<Vec<_>>());
+    let (day, ids) = (86_400_000, (0..users).map(|it| format!("{it:015}")).collect::<Vec<_>>());
     let tx = conn.transaction().expect("a transaction");
     {
         let mut user = tx
@@ -51,15 +59,19 @@ fn fill(conn: &mut Connection) -> Vec<String> {
                  VALUES (?1, ?2, ?2, ?3)",
             )
             .expect("a statement");
-        let mut key =
-            tx.prepare("INSERT INTO user_key (id, user_id) VALUES (?1, ?2)").expect("a statement");
-        for (at, id) in ids.iter().enumerate() {
-            let name = format!("user{at:07}");
+        let mut key = tx
+            .prepare("INSERT INTO user_key (id, user_id, hashed_password) VALUES (?1, ?2, ?3)")
+            .expect("a statement");
+        let hash = Hasher::new(1, Cost::OWASP).hash(&Password::new("correct horse"));
+        // In the order of the trees, so that each page is written once.
+        let mut names: Vec<_> = (0..users).map(|at| format!("bench{at}")).collect();
+        names.sort_unstable();
+        for (id, name) in ids.iter().zip(names) {
             user.execute((id, &name, now)).expect("a user");
-            key.execute((format!("username:{name}"), id)).expect("a key");
+            key.execute((format!("username:{name}"), id, hash.as_stored())).expect("a key");
         }
     }
-    let mut tokens: Vec<_> = (0..USERS * SESSIONS_EACH).map(|_| Token::random()).collect();
+    let mut tokens: Vec<_> = (0..users * SESSIONS_EACH).map(|_| Token::random()).collect();
     // In the order of the tree, so that each page is written once.
     tokens.sort_by_cached_key(|it| *it.hash().as_bytes());
     {
@@ -71,7 +83,7 @@ fn fill(conn: &mut Connection) -> Vec<String> {
             )
             .expect("a statement");
         for (at, token) in tokens.iter().enumerate() {
-            let user = &ids[at % USERS];
+            let user = &ids[at % users];
             let ends = (now + 20 * day, now + 25 * day, now + 30 * day);
             // Seen in the future: nothing is written while it is measured.
             session
@@ -88,6 +100,6 @@ fn fill(conn: &mut Connection) -> Vec<String> {
         }
     }
     tx.commit().expect("it is written");
-    let step = tokens.len() / KEPT;
+    let step = (tokens.len() / KEPT).max(1);
     tokens.iter().step_by(step).map(|it| format!("auth_session={}", it.reveal())).collect()
 }

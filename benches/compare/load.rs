@@ -12,6 +12,8 @@ use crate::server::Server;
 pub enum Ask<'a> {
     /// `GET /` with the cookies in this file, in turn.
     Page(&'a Path),
+    /// Checks as nginx makes them, with the cookies in this file, in turn.
+    Check(&'a Path),
     /// Sign-ins of this many users, in turn.
     SignIn(usize),
     /// Sign-ups; the text makes the names new.
@@ -44,13 +46,14 @@ pub struct Running(Child);
 pub fn start(server: &Server, ask: Ask<'_>, connections: u32, seconds: u32) -> Running {
     let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/wrk");
     let script = match ask {
-        Ask::Page(_) => "get.lua",
+        Ask::Page(_) | Ask::Check(_) => "get.lua",
         Ask::SignIn(_) => "sign-in.lua",
         Ask::SignUp(_) => "sign-up.lua",
     };
     let mut wrk = Command::new("wrk");
     match ask {
         Ask::Page(cookies) => wrk.env("COOKIES", cookies),
+        Ask::Check(cookies) => wrk.env("COOKIES", cookies).env("CHECK", "/auth/nginx"),
         Ask::SignIn(users) => wrk.env("USERS", users.to_string()),
         Ask::SignUp(run) => wrk.env("RUN", run),
     };

@@ -7,6 +7,7 @@
 
 mod large;
 mod load;
+mod scale;
 mod server;
 mod table;
 
@@ -61,6 +62,9 @@ fn main() {
         ("large", Bench::large),
         ("start", Bench::starts),
     ];
+    if wanted.iter().any(|it| it == "scale") {
+        bench.scale();
+    }
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|it| it == name) {
             eprintln!("-- {name}");
@@ -207,7 +211,7 @@ impl Bench {
     }
 
     fn large(&mut self) {
-        let large = large::make(&self.places.folder);
+        let large = large::make(&self.places.folder, large::USERS);
         let list = self.work.path().join("large.cookies");
         fs::write(&list, large.cookies.join("\n")).expect("a list of cookies");
         let big = Server::start(System::Vestibule, &self.places, &large.database);
@@ -234,7 +238,7 @@ impl Bench {
     }
 
     fn starts(&mut self) {
-        let large = large::make(&self.places.folder);
+        let large = large::make(&self.places.folder, large::USERS);
         for system in [PEERS[0], PEERS[1], PEERS[2], System::Hello] {
             let fresh = self.database(&format!("start-{}", system as u8));
             drop(Server::start(system, &self.places, &fresh));

@@ -68,6 +68,11 @@ pub struct Answer {
 
 impl Server {
     pub fn start(system: System, places: &Places, database: &Path) -> Self {
+        Self::start_with(system, places, database, &[])
+    }
+
+    /// Starts it with more flags, which only vestibule has.
+    pub fn start_with(system: System, places: &Places, database: &Path, flags: &[&str]) -> Self {
         let port = free_port();
         let mut command = Command::new("node");
         command.arg("app.js").current_dir(places.folder.join("guide"));
@@ -76,7 +81,7 @@ impl Server {
         }
         if system == System::Vestibule {
             command.arg("serve").arg(format!("--listen=127.0.0.1:{port}"));
-            command.arg("--database").arg(database);
+            command.arg("--database").arg(database).args(flags);
         }
         command.env("PORT", port.to_string()).env("DATABASE", database);
         command.env("PAGE", &places.page).env("NODE_ENV", "production");

@@ -12,6 +12,7 @@ pub struct Table {
     rows: String,
     last: String,
     starts: String,
+    notes: String,
     verdicts: String,
 }
 
@@ -47,6 +48,12 @@ impl Table {
             .expect("a text takes all");
     }
 
+    /// A figure of its own.
+    pub fn note(&mut self, what: &str, found: f64, unit: &str) {
+        eprintln!("{what}: {found:.1} {unit}");
+        writeln!(self.notes, "| {what} | {found:.1} {unit} |").expect("a text takes all");
+    }
+
     /// Something that should be at least `target`.
     pub fn verdict(&mut self, work: &str, what: &str, found: f64, target: f64) {
         let met = if found >= target { "met" } else { "**not met**" };
@@ -67,11 +74,12 @@ impl Table {
             "{}\n\n| work | system | a second | p50 ms | p99 ms | max ms | CPU µs each | peak MB |\n\
              |---|---|---:|---:|---:|---:|---:|---:|\n{}\n\
              | system | start to first answer, ms | idle, MB | program, MB |\n|---|---:|---:|---:|\n{}\n\
-             | work | found | wanted | |\n|---|---|---|---|\n{}",
+             | work | found | wanted | |\n|---|---|---|---|\n{}\n| figure | found |\n|---|---:|\n{}",
             machine(),
             self.rows,
             self.starts,
-            self.verdicts
+            self.verdicts,
+            self.notes
         )
     }
 }
