@@ -25,5 +25,6 @@ if ! cmp -s peers/guide/package-lock.json "$folder/guide/installed.json"; then
 fi
 cp peers/guide/app.js "$folder/guide/"
 
-CARGO_TARGET_DIR="$folder/axum-login" \
+# With SQLite as it comes, and not as .cargo/config.toml has it for ours.
+CARGO_TARGET_DIR="$folder/axum-login" LIBSQLITE3_FLAGS='' \
     cargo build --release --locked --quiet --manifest-path peers/axum-login/Cargo.toml
