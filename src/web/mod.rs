@@ -198,7 +198,7 @@ impl Site {
     /// request, and cheap.
     pub fn may_answer_at_once(&self, method: Method, path: &str) -> bool {
         let is_asked = matches!(method, Method::Get | Method::Head);
-        is_asked && self.path(path) == Some(HEALTH) && housekeeping::is_remote(self.auth.store())
+        is_asked && self.path(path) == Some(HEALTH) && self.is_remote()
     }
 
     /// Answers `/healthz` on the gate's own thread when the database is remote: a health check must not
@@ -282,6 +282,11 @@ impl Site {
     /// possible.
     pub fn hold_reads(&self) -> Option<Box<dyn ReadHold + '_>> {
         housekeeping::hold_reads(self.auth.store())
+    }
+
+    /// Whether the database is on another machine, so that a query may take long.
+    pub fn is_remote(&self) -> bool {
+        housekeeping::is_remote(self.auth.store())
     }
 
     /// Waits until a use of a session or an access token is to be written, for `patience` at most.

@@ -16,8 +16,12 @@ use super::stream::{Moved, Stream, moved};
 use super::{ACCEPT_PAUSE, FIRST_KEY, Gate, GateEvent, WORK};
 use crate::web::http::Problem;
 
-/// After this time without a response a worker is taken to be at something slow, and others get the next requests.
-const STALL: Duration = Duration::from_millis(1);
+/// How long a request may wait behind others of the same worker. After this time without a response a worker is taken to
+/// be at something slow, and others get the next requests.
+pub(super) const STALL: Duration = Duration::from_millis(1);
+
+/// Of how many responses the pace of a worker is the average, roughly.
+const PACED_BY: u32 = 8;
 
 /// A request that was sent to the workers and has no response yet.
 #[derive(Clone, Copy)]
@@ -39,6 +43,8 @@ pub(super) struct BackendConnection {
     pub(super) is_proven: bool,
     /// When the worker could begin with the first request in flight.
     moved_at: Instant,
+    /// How long the worker has taken for a response lately.
+    pace: Duration,
     outbox: Vec<u8>,
     sent: usize,
     inbox: Vec<u8>,
@@ -64,6 +70,7 @@ impl BackendConnection {
             in_flight: VecDeque::new(),
             is_proven: false,
             moved_at: now,
+            pace: Duration::ZERO,
             outbox: Vec::new(),
             sent: 0,
             inbox: Vec::new(),
@@ -80,10 +87,13 @@ impl BackendConnection {
         self.outbox.extend_from_slice(job);
     }
 
-    /// Whether it can take a request, which is answered at once or behind others that are.
-    fn flows(&self, depth: usize, now: Instant) -> bool {
-        self.in_flight.is_empty()
-            || self.in_flight.len() < depth && now.saturating_duration_since(self.moved_at) < STALL
+    /// Whether it can take a request, which is answered at once or within `stall` behind others.
+    fn flows(&self, depth: usize, stall: Duration, now: Instant) -> bool {
+        let waiting = u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX);
+        waiting == 0
+            || self.in_flight.len() < depth
+                && now.saturating_duration_since(self.moved_at) < stall
+                && self.pace.saturating_mul(waiting) < stall
     }
 
     /// Writes as much as the socket takes. `false` if the connection is broken.
@@ -133,6 +143,8 @@ impl BackendConnection {
             Gathered::Broken => Err(BadResponse),
             Gathered::Whole(length) => {
                 self.in_flight.pop_front();
+                let took = now.saturating_duration_since(self.moved_at);
+                self.pace = (self.pace * (PACED_BY - 1) + took) / PACED_BY;
                 self.moved_at = now;
                 self.used += length;
                 Ok(Some((in_flight, &self.inbox[start..start + length])))
@@ -190,7 +202,7 @@ impl Gate {
     fn free_backend(&mut self, index: usize) -> Option<usize> {
         let lane = &self.lanes[index];
         let depth = lane.bounds.depth;
-        let flows = |key: &&usize| self.backends[**key].flows(depth, self.now);
+        let flows = |key: &&usize| self.backends[**key].flows(depth, self.stall, self.now);
         if let Some(&key) = lane.backends.iter().find(flows) {
             return Some(key);
         }

@@ -39,6 +39,11 @@ impl SiteCalls {
         self.site.patience()
     }
 
+    /// Whether the database is on another machine.
+    pub(super) fn is_remote(&self) -> bool {
+        self.site.is_remote()
+    }
+
     /// Whether a request like this may be answered without a worker.
     pub(super) fn may_answer_at_once(&self, method: Method, path: &str) -> bool {
         caught(|| self.site.may_answer_at_once(method, path)).unwrap_or(false)
