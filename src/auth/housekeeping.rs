@@ -6,7 +6,7 @@ use crate::auth::{
     Authenticator, access_tokens, devices, invitations, names, one_time_tokens, sessions, throttle,
 };
 use crate::base::clock::Moment;
-use crate::store::{Census, ReadHold, Result, Store, Strain, Tended};
+use crate::store::{Census, Result, Store, Strain, Tended};
 
 /// The most rows deleted in one transaction, so that no other write waits long for it.
 pub const BATCH_MAX: u32 = 500;
@@ -70,13 +70,6 @@ pub fn strain(store: &dyn Store) -> Strain {
 /// The schema version, and the version of the engine.
 pub fn versions(store: &dyn Store) -> Result<[(&'static str, String); 2]> {
     store.versions()
-}
-
-/// Makes reads cheaper for as long as the returned value lives: see [`Maintenance::hold_reads`].
-///
-/// [`Maintenance::hold_reads`]: crate::store::Maintenance::hold_reads
-pub fn hold_reads(store: &dyn Store) -> Option<Box<dyn ReadHold + '_>> {
-    store.hold_reads()
 }
 
 /// Checks the connections to the database, and returns what has changed.

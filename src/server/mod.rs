@@ -285,10 +285,9 @@ fn fit_descriptors(mut limits: GateLimits, log: &Log) -> Result<GateLimits, Stri
 /// The descriptors needed for everything but client connections.
 pub(crate) fn descriptors_beside(limits: &GateLimits) -> usize {
     // A connection to the workers has one end in the gate, and two descriptors in tiny_http. Two files for
-    // each thread that reads the database, for each worker that holds reads and for the one connection that writes, and
-    // one that they share.
+    // each thread that reads the database and for the one connection that writes, and one that they share.
     let away = 3 * limits.backends_max();
-    let files = 2 * (limits.threads_that_read() + limits.workers + 1) + 1;
+    let files = 2 * (limits.workers + gate::WRITERS + limits.hashers + 1) + 1;
     DESCRIPTORS_SPARE + away + files
 }
 

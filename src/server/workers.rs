@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -28,16 +28,9 @@ use crate::server::gate::{self, GateLimits, WorkerSockets};
 use crate::server::log::LineKind;
 use crate::server::program_events::ProgramEvent;
 use crate::server::{Shared, SupervisorEvent, spawn};
-use crate::store::{Patience, ReadHold};
+use crate::store::Patience;
 use crate::web::Lane;
 use crate::web::http::{BODY_BYTES_MAX, Method, Note, Problem, Request, Response};
-
-/// A request that comes this soon after a response is taken for one of many: reads are held then.
-const SUCCESSION: Duration = Duration::from_millis(1);
-
-/// How long reads are held without a request, and how long in all.
-const HOLD_LULL: Duration = Duration::from_millis(2);
-const HOLD_MAX: Duration = Duration::from_millis(10);
 
 /// The longest path of a Unix socket, by the size of `sun_path`.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -149,12 +142,6 @@ impl Pool {
     }
 }
 
-/// Reads of the database that are held, and since when.
-struct Hold<'a> {
-    _reads: Box<dyn ReadHold + 'a>,
-    since: Instant,
-}
-
 impl Shared {
     /// The loop of a worker, until its pool closes.
     fn answer_all(
@@ -165,53 +152,14 @@ impl Shared {
         generation: u64,
         tell: &Sender<SupervisorEvent>,
     ) {
-        let mut hold = None;
-        let mut answered_at = None;
         loop {
-            // Only a worker that has its pool to itself waits for a limited time: its end is told apart from the end of
-            // the pool by `closing` alone.
-            let received = match hold {
-                Some(_) => server.recv_timeout(HOLD_LULL),
-                None => server.recv().map(Some),
-            };
-            match received {
-                Ok(Some(incoming)) => {
-                    if lane == Lane::Read {
-                        hold = self.hold_reads(hold, answered_at);
-                    }
-                    self.answer(incoming, lane);
-                    answered_at = Some(Instant::now());
-                }
-                Ok(None) => {
-                    hold = None;
-                    if closing.load(Ordering::Acquire) {
-                        while let Ok(Some(incoming)) = server.try_recv() {
-                            self.answer(incoming, lane);
-                        }
-                        return;
-                    }
-                }
+            match server.recv() {
+                Ok(incoming) => self.answer(incoming, lane),
                 Err(_) if closing.load(Ordering::Acquire) => return,
                 // At shutdown the supervisor may be gone.
                 Err(err) => drop(tell.send(SupervisorEvent::Deaf(generation, err))),
             }
         }
-    }
-
-    /// Holds reads of the database while requests follow each other closely, for a limited time.
-    fn hold_reads<'a>(
-        &'a self,
-        present: Option<Hold<'a>>,
-        answered_at: Option<Instant>,
-    ) -> Option<Hold<'a>> {
-        let now = Instant::now();
-        let is_soon = answered_at.is_some_and(|it| now.saturating_duration_since(it) < SUCCESSION);
-        if let Some(hold) = present.filter(|it| now.saturating_duration_since(it.since) < HOLD_MAX)
-        {
-            return Some(hold);
-        }
-        let reads = if is_soon { self.site.hold_reads() } else { None };
-        reads.map(|reads| Hold { _reads: reads, since: now })
     }
 
     fn answer(&self, mut incoming: tiny_http::Request, lane: Lane) {

@@ -28,8 +28,8 @@ use std::time::Duration;
 pub use address::{Cluster, Database, Tls};
 pub use contract::{
     AccessTokens, Allowance, AuditLog, Bulk, Copies, Devices, Invitations, Keys, Mail, Maintenance,
-    Names, OneTimeTokens, Passkeys, ReadHold, RecordOfImport, SecondFactors, Sessions, Tended,
-    Throttle, Users,
+    Names, OneTimeTokens, Passkeys, RecordOfImport, SecondFactors, Sessions, Tended, Throttle,
+    Users,
 };
 pub use engine::{
     Preparation, is_in_use, migrate, open, open_beside, open_for_copy, open_to_read, preparation,

@@ -47,7 +47,7 @@ use crate::base::clock::Moment;
 use crate::base::origin::Origin;
 use crate::base::password::Hasher;
 use crate::base::token::Token;
-use crate::store::{Census, Error, ReadHold, Record, Session, Store, Strain, Tended};
+use crate::store::{Census, Error, Record, Session, Store, Strain, Tended};
 use crate::web::http::{
     Cookie, CookieKind, Method, Note, Problem, Request, Response, Wants, session_cookie,
 };
@@ -276,12 +276,6 @@ impl Site {
     /// Checks the connection to the database, and returns what has changed; to be called every few seconds.
     pub fn tend(&self) -> Tended {
         housekeeping::tend(self.auth.store())
-    }
-
-    /// Makes reads of the database cheaper for as long as the returned value lives, milliseconds at most, where that is
-    /// possible.
-    pub fn hold_reads(&self) -> Option<Box<dyn ReadHold + '_>> {
-        housekeeping::hold_reads(self.auth.store())
     }
 
     /// Whether the database is on another machine, so that a query may take long.

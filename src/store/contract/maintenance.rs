@@ -296,9 +296,6 @@ pub enum Tended {
     Recovered,
 }
 
-/// What [`Maintenance::hold_reads`] returns. Dropping it is all there is to do.
-pub trait ReadHold {}
-
 /// The database as a whole.
 pub trait Maintenance: Statements {
     /// A random key of this database, the same for all servers that use it. It is the key of handles and of
@@ -326,14 +323,6 @@ pub trait Maintenance: Statements {
     /// one, and finds out whether any answers. A file that its path no longer refers to is not written from
     /// then on, and reopened once it is back. May block for a few seconds.
     fn tend(&self) -> Tended;
-
-    /// Makes the reads of all threads cheaper for as long as the returned value lives, where the engine knows a way.
-    /// Every read still finds what was committed before it began. `None`: there is no way, or none at this moment.
-    ///
-    /// It keeps the log from being folded into the file, so it is to be dropped after milliseconds.
-    fn hold_reads(&self) -> Option<Box<dyn ReadHold + '_>> {
-        None
-    }
 
     /// When the clock was last believed, noted by any server; `None`: never.
     fn believed_at(&self) -> Result<Option<Moment>> {

@@ -17,8 +17,7 @@ pub(super) use mail::{
     DUE_LETTER, EMPTY_SLOT, LETTERS_MAX, LETTERS_OF_USER_MAX, SLOTS_OF_TOKENS, token_slot,
 };
 pub use maintenance::{
-    Allowance, AuditLog, Bulk, Copies, Devices, Maintenance, ReadHold, RecordOfImport, Tended,
-    Throttle,
+    Allowance, AuditLog, Bulk, Copies, Devices, Maintenance, RecordOfImport, Tended, Throttle,
 };
 pub use passkeys::Passkeys;
 pub(super) use passkeys::{ADD_USED_CHALLENGE, USE_PASSKEY};

@@ -1,14 +1,13 @@
 //! The file as a whole: its state, its place, its closing.
 
-use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 
-use super::{Reader, Sqlite, SqliteFault, WRITE_PATIENCE, Writer, exists, file, run, schema};
+use super::{Sqlite, SqliteFault, WRITE_PATIENCE, Writer, exists, file, schema};
 use crate::store::engine::OpenMode;
-use crate::store::{Error, Maintenance, ReadHold, Result, Strain, Tended, odd_names, shared_names};
+use crate::store::{Error, Maintenance, Result, Strain, Tended, odd_names, shared_names};
 
 impl Maintenance for Sqlite {
     fn handle_key(&self) -> &[u8; 32] {
@@ -30,20 +29,6 @@ impl Maintenance for Sqlite {
 
     fn tend(&self) -> Tended {
         self.look_after_place()
-    }
-
-    // A read of the log takes a lock of the file that all connections of a process share. While this transaction has it,
-    // others take and release it without asking the kernel.
-    fn hold_reads(&self) -> Option<Box<dyn ReadHold + '_>> {
-        if self.is_older() {
-            return None;
-        }
-        // The one with the fewest pages in its cache, as this one reads none.
-        let reader = self.lend(VecDeque::pop_front).ok()??;
-        let hold = SqliteHold(reader);
-        let begun = run(hold.0.conn(), "BEGIN", &[])
-            .and_then(|_| exists(hold.0.conn(), "SELECT 1 FROM user LIMIT 1", &[]));
-        begun.is_ok().then(|| Box::new(hold) as Box<dyn ReadHold + '_>)
     }
 
     fn strain(&self) -> Strain {
@@ -115,22 +100,6 @@ impl Maintenance for Sqlite {
         // The last connection to close removes the log and the shared memory.
         drop(writer.conn.take());
         row.map_err(|err| SqliteFault::from(err).into())
-    }
-}
-
-/// A read transaction in which nothing is read.
-struct SqliteHold<'a>(Reader<'a>);
-
-impl ReadHold for SqliteHold<'_> {}
-
-impl Drop for SqliteHold<'_> {
-    fn drop(&mut self) {
-        // A connection that does not end it is closed.
-        if run(self.0.conn(), "COMMIT", &[]).is_ok()
-            && let Some(conn) = self.0.conn.take()
-        {
-            self.0.store.readers().spare.push_front(conn);
-        }
     }
 }
 

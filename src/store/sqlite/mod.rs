@@ -25,7 +25,6 @@ mod sessions;
 mod throttle;
 mod users;
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -74,8 +73,7 @@ pub struct Sqlite {
 /// The connections for reading.
 #[derive(Default)]
 struct Readers {
-    /// Those that were used last are at the back.
-    spare: VecDeque<Connection>,
+    spare: Vec<Connection>,
     lent: usize,
     /// The path no longer refers to the file: open connections are still read, none is opened, nothing is
     /// written.
@@ -139,17 +137,9 @@ impl Sqlite {
 
     /// A connection for reading. `None` if all are in use and the path no longer refers to the file.
     fn reader(&self) -> Result<Option<Reader<'_>>> {
-        self.lend(VecDeque::pop_back)
-    }
-
-    /// A connection for reading that is taken from the spare ones by `take`, or opened.
-    fn lend(
-        &self,
-        take: impl FnOnce(&mut VecDeque<Connection>) -> Option<Connection>,
-    ) -> Result<Option<Reader<'_>>> {
         let mut readers = self.readers();
         readers.lent += 1;
-        let mut reader = Reader { store: self, conn: take(&mut readers.spare), is_well: false };
+        let mut reader = Reader { store: self, conn: readers.spare.pop(), is_well: false };
         let is_lost = readers.is_lost;
         drop(readers);
         if reader.conn.is_none() {
@@ -471,9 +461,7 @@ impl Drop for Reader<'_> {
     fn drop(&mut self) {
         let mut readers = self.store.readers();
         readers.lent -= 1;
-        if let Some(conn) = self.conn.take().filter(|_| self.is_well) {
-            readers.spare.push_back(conn);
-        }
+        readers.spare.extend(self.conn.take().filter(|_| self.is_well));
         // Only the thread that reopens the file waits for this; a notification with no one waiting would
         // cost every page a system call.
         if readers.is_lost {
@@ -688,39 +676,6 @@ mod tests {
         assert_eq!(store.user(&user("ann").id), Ok(Some(user("ann"))));
         store.close().unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn finds_what_others_have_committed_while_reads_are_held_and_folds_the_log_afterwards() {
-        let (_folder, store) = open();
-        store.add_user(&user("ann"), &[]).unwrap();
-        let hold = store.hold_reads().expect("a file with room for one more connection");
-        assert_eq!(store.user(&user("ann").id), Ok(Some(user("ann"))));
-        assert_eq!(store.add_user(&user("bob"), &[]), Ok(UserAdded::Done));
-        assert_eq!(store.user(&user("bob").id), Ok(Some(user("bob"))), "of this process");
-        let other = Connection::open(&store.path).unwrap();
-        other.busy_timeout(Duration::ZERO).unwrap();
-        other.execute("UPDATE user SET disabled_at = 7 WHERE id = 'bob'", []).unwrap();
-        let bob = store.user(&user("bob").id).unwrap().unwrap();
-        assert_eq!(bob.disabled_at, Some(Moment::from_millis(7)), "of another process");
-        let is_busy = || {
-            let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
-            other.query_row(fold, [], |row| row.get::<_, bool>(0)).unwrap()
-        };
-        assert!(is_busy());
-        drop(hold);
-        assert!(!is_busy());
-    }
-
-    #[test]
-    fn gives_the_connection_back_with_which_it_held_reads() {
-        let (_folder, store) = open();
-        store.probe().unwrap();
-        let hold = store.hold_reads();
-        store.probe().unwrap();
-        drop(hold);
-        let readers = store.readers();
-        assert_eq!((readers.spare.len(), readers.lent), (2, 0));
     }
 
     #[test]
