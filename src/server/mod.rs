@@ -284,9 +284,10 @@ fn fit_descriptors(mut limits: GateLimits, log: &Log) -> Result<GateLimits, Stri
 
 /// The descriptors needed for everything but client connections.
 pub(crate) fn descriptors_beside(limits: &GateLimits) -> usize {
-    // A connection to the workers has one end in the gate, and two descriptors in tiny_http. Two files for
-    // each thread that reads the database and for the one connection that writes, and one that they share.
-    let away = 3 * limits.backends_max();
+    // A connection to the workers has one end in the gate, and two descriptors in tiny_http, and each tiny_http listens
+    // on one. Two files for each thread that reads the database and for the one connection that writes, and one that
+    // they share.
+    let away = 3 * limits.backends_max() + limits.pools();
     let files = 2 * (limits.workers + gate::WRITERS + limits.hashers + 1) + 1;
     DESCRIPTORS_SPARE + away + files
 }

@@ -366,8 +366,11 @@ mod tests {
         // else: connections, stacks, the program.
         let readers = limits.threads_that_read() * crate::store::READER_CACHE_KIB / 1_024;
         let hashes = crate::base::password::memory_kib_max(limits.hashers) / 1_024;
-        // Beyond the gate there is a request for each connection to workers: its bytes, and its fields twice.
-        let heads = 2 * limits.backends_max() * 3 * gate::head::HEAD_BYTES_MAX / 1_048_576;
+        // Beyond the gate there are the requests on each connection to workers: their bytes, and their fields twice.
+        let others = limits.backends_max() - limits.workers;
+        let bytes =
+            limits.workers * gate::READS_BYTES_A_BACKEND + others * gate::head::HEAD_BYTES_MAX;
+        let heads = 2 * 3 * bytes / 1_048_576;
         let megabytes = readers + hashes + heads + gate::HELD_BYTES_MAX / 1_048_576 + 256;
         assert!(megabytes <= number("MemoryMax"), "{megabytes} MiB");
         assert_eq!(value("RestartPreventExitStatus"), "2", "a wrong setting stays wrong");

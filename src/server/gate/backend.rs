@@ -44,7 +44,7 @@ pub(super) struct BackendConnection {
     /// When the worker could begin with the first request in flight.
     moved_at: Instant,
     /// How long the worker has taken for a response lately.
-    pace: Duration,
+    pub(super) pace: Duration,
     outbox: Vec<u8>,
     sent: usize,
     inbox: Vec<u8>,

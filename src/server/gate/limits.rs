@@ -30,6 +30,9 @@ const WAITING_MIN: usize = 64;
 /// are quick.
 pub(super) const READS_A_BACKEND: usize = 32;
 
+/// The most bytes of heads on one such connection: fewer requests where the operator allows longer heads.
+pub const READS_BYTES_A_BACKEND: usize = 1024 * 1024;
+
 /// Connections to the workers for each hasher, so that the next request is there when one is done.
 const BACKENDS_A_HASHER: usize = 2;
 
@@ -63,6 +66,11 @@ impl GateLimits {
         self.lanes().iter().map(|(_, bounds)| bounds.backends).sum()
     }
 
+    /// The tiny_http of all lanes.
+    pub fn pools(&self) -> usize {
+        self.lanes().iter().map(|(_, bounds)| bounds.pools).sum()
+    }
+
     /// The threads of all lanes: their workers, and those of each tiny_http: one that accepts, and one for each
     /// connection, four at least.
     pub fn lane_threads(&self) -> usize {
@@ -88,7 +96,7 @@ impl GateLimits {
             waiting: READS_WAITING_MAX,
             pools: self.workers,
             backends: self.workers,
-            depth: READS_A_BACKEND,
+            depth: (READS_BYTES_A_BACKEND / self.head_bytes).clamp(1, READS_A_BACKEND),
             each: usize::MAX,
         };
         let writes = Bounds {

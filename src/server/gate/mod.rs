@@ -56,7 +56,7 @@ use handle::GateCommand;
 pub use handle::{GateEvent, GateHandle, WorkerSockets};
 use head::Persistence;
 use lane::LaneState;
-pub use limits::{CONNECTIONS_MAX, GateLimits, WRITERS};
+pub use limits::{CONNECTIONS_MAX, GateLimits, READS_BYTES_A_BACKEND, WRITERS};
 use listener::Listener;
 pub use listener::{Listen, Listeners};
 pub(super) use listener::{SocketFile, bind_unix};
@@ -663,6 +663,23 @@ mod tests {
         assert_eq!([ask(&mut gate), ask(&mut gate)], [[2], [3]]);
         gate.now += Duration::from_millis(2);
         assert_eq!([ask(&mut gate), ask(&mut gate)], [[3, 1], [3, 2]]);
+    }
+
+    #[test]
+    fn gives_a_worker_no_more_reads_than_it_has_answered_lately_within_a_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut gate, _listeners) = gate_with_readers(&folder);
+        let slow = gate.lanes[READS].backends[0];
+        gate.backends[slow].pace = STALL * 2 / 3;
+        assert_eq!([ask(&mut gate), ask(&mut gate)], [vec![2], vec![2, 1]]);
+    }
+
+    #[test]
+    fn sends_fewer_reads_at_once_to_a_worker_where_heads_may_be_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut limits = gate(&folder).limits;
+        limits.head_bytes = head::HEAD_BYTES_MAX;
+        assert_eq!(limits.lanes()[READS].1.depth, 4);
     }
 
     #[test]
