@@ -210,31 +210,15 @@ impl Bench {
         }
     }
 
-    fn large(&mut self) {
-        let large = large::make(&self.places.folder, large::USERS);
-        let list = self.work.path().join("large.cookies");
-        fs::write(&list, large.cookies.join("\n")).expect("a list of cookies");
-        let big = Server::start(System::Vestibule, &self.places, &large.database);
-        let (small, few) = self.inhabited(System::Vestibule, "small");
-        for (connections, sessions) in [(1, 1), (16, 16), (64, 64), (64, 1_000)] {
-            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-            for _ in 0..self.rounds {
-                let cookies = some(&few, sessions);
-                ours.push(load::run(&small, Ask::Page(&cookies), connections, self.seconds));
-                let cookies = some(&list, sessions);
-                theirs.push(load::run(&big, Ask::Page(&cookies), connections, self.seconds));
-            }
-            let (ours, theirs) = (middle(ours), middle(theirs));
-            let work = format!(
-                "`GET /`, {}, {}",
-                many(connections, "connection"),
-                many(sessions, "session")
-            );
-            self.table.row(&work, &format!("{USERS} users"), &ours);
-            self.table.row(&work, "1,000,000 users, 3,000,000 sessions", &theirs);
-            let ratio = theirs.per_second / ours.per_second;
-            self.table.verdict(&work, "of the small file", ratio, 0.9);
-        }
+    /// The middle of nine starts to the first answer in ms, and the memory after one in MB.
+    fn start_of(&self, system: System, database: &Path) -> (f64, f64) {
+        let start = || Server::start(system, &self.places, database);
+        let mut times: Vec<_> = (0..9).map(|_| start().started_in.as_secs_f64() * 1e3).collect();
+        times.sort_by(f64::total_cmp);
+        let server = start();
+        // What was needed to start is given back by then.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        (times[4], server.memory(false))
     }
 
     fn starts(&mut self) {
@@ -243,21 +227,12 @@ impl Bench {
             let fresh = self.database(&format!("start-{}", system as u8));
             drop(Server::start(system, &self.places, &fresh));
             let database = if system == PEERS[0] { &large.database } else { &fresh };
-            let mut times: Vec<_> = (0..9)
-                .map(|_| {
-                    Server::start(system, &self.places, database).started_in.as_secs_f64() * 1e3
-                })
-                .collect();
-            times.sort_by(f64::total_cmp);
-            let server = Server::start(system, &self.places, database);
-            // What was needed to start is given back by then.
-            std::thread::sleep(std::time::Duration::from_millis(500));
-            let idle = server.memory(false);
+            let (start, idle) = self.start_of(system, database);
             let bytes = system.program(&self.places.folder, &self.places.programs);
             let size = bytes.and_then(|it| fs::metadata(it).ok()).map(|it| it.len());
-            self.table.start(system.name(), times[4], idle, size);
+            self.table.start(system.name(), start, idle, size);
             if system == PEERS[0] {
-                self.table.bound("start on 1,000,000 users", "ms", times[4], 30.0);
+                self.table.bound("start on 1,000,000 users", "ms", start, 30.0);
                 self.table.bound("idle", "MB resident", idle, 12.0);
                 #[expect(clippy::cast_precision_loss, reason = "a megabyte more or less")]
                 let size = size.expect("a file") as f64 / 1e6;

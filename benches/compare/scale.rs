@@ -1,4 +1,4 @@
-//! Ten million users beside sixty-four: the same requests and the operator's commands, on two databases.
+//! Millions of users beside sixty-four: the same requests and the operator's commands, on two databases.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,9 @@ const SWEPT_A_TIME: u32 = 1_000;
 /// At least this much of what the small file gives is wanted of the large one.
 const WANTED: f64 = 0.85;
 
+/// What is asked of a server with this list of cookies and this number of users.
+type AskOf = fn(&Path, usize) -> Ask<'_>;
+
 /// A file, the server on it, and its cookies.
 struct Side {
     name: String,
@@ -43,35 +46,52 @@ impl Side {
         Self { name, database: large.database, cookies, users, server: None }
     }
 
+    /// Starts its server, which takes checks from this machine.
+    fn start(&mut self, bench: &Bench) {
+        let flags = ["--trusted-proxy=127.0.0.1"];
+        let server = Server::start_with(System::Vestibule, &bench.places, &self.database, &flags);
+        self.server = Some(server);
+    }
+
     fn server(&self) -> &Server {
         self.server.as_ref().expect("it is started")
     }
 }
 
 impl Bench {
+    pub fn large(&mut self) {
+        let mut sides = [Side::new(self, USERS), Side::new(self, large::USERS)];
+        for side in &mut sides {
+            side.start(self);
+        }
+        for (connections, sessions) in [(1, 1), (16, 16), (64, 64), (64, 1_000)] {
+            let of = format!("{}, {}", many(connections, "connection"), many(sessions, "session"));
+            let ask: AskOf = |list, _| Ask::Page(list);
+            self.beside(&format!("`GET /`, {of}"), &sides, (connections, sessions), (ask, 0.9));
+        }
+    }
+
     pub fn scale(&mut self) {
         let mut sides = [Side::new(self, USERS), Side::new(self, LARGE)];
         self.commands(&sides);
         self.scaled_starts(&sides);
         for side in &mut sides {
-            let flags = ["--trusted-proxy=127.0.0.1"];
-            let server =
-                Server::start_with(System::Vestibule, &self.places, &side.database, &flags);
-            side.server = Some(server);
+            side.start(self);
         }
         for (connections, sessions) in [(1, 1), (16, 16), (64, 1_000)] {
             let of = format!("{}, {}", many(connections, "connection"), many(sessions, "session"));
             for (path, ask) in [
-                ("/", (|list, _| Ask::Page(list)) as fn(&Path, usize) -> Ask<'_>),
+                ("/", (|list, _| Ask::Page(list)) as AskOf),
                 ("/auth/nginx", |list, _| Ask::Check(list)),
             ] {
                 let work = format!("`GET {path}`, {of}");
-                self.beside(&work, &sides, (connections, sessions), ask);
+                self.beside(&work, &sides, (connections, sessions), (ask, WANTED));
             }
         }
         for clients in [1, 16] {
             let work = format!("sign-ins, {}", many(clients, "client"));
-            self.beside(&work, &sides, (clients, 1), |_, users| Ask::SignIn(users));
+            let ask: AskOf = |_, users| Ask::SignIn(users);
+            self.beside(&work, &sides, (clients, 1), (ask, WANTED));
         }
         for side in &mut sides {
             self.table.note(
@@ -83,13 +103,13 @@ impl Bench {
         }
     }
 
-    /// The same load on both, in turn. `ask` is given the list of cookies and the number of users.
+    /// The same load on both, in turn; `wanted` is how much of what the small file gives the large one should.
     fn beside(
         &mut self,
         work: &str,
         sides: &[Side; 2],
         (connections, sessions): (u32, u32),
-        ask: fn(&Path, usize) -> Ask<'_>,
+        (ask, wanted): (AskOf, f64),
     ) {
         let lists = sides.each_ref().map(|it| some(&it.cookies, sessions));
         let mut all = [Vec::new(), Vec::new()];
@@ -104,19 +124,14 @@ impl Bench {
             self.table.row(work, &side.name, it);
         }
         let ratio = figures[1].per_second / figures[0].per_second;
-        self.table.verdict(work, "of the small file", ratio, WANTED);
+        self.table.verdict(work, "of the small file", ratio, wanted);
     }
 
     fn scaled_starts(&mut self, sides: &[Side; 2]) {
         for side in sides {
-            let mut times: Vec<_> = (0..9)
-                .map(|_| Server::start(System::Vestibule, &self.places, &side.database).started_in)
-                .collect();
-            times.sort_unstable();
-            let server = Server::start(System::Vestibule, &self.places, &side.database);
-            std::thread::sleep(Duration::from_millis(500));
-            self.table.note(&format!("{}: start", side.name), ms(times[4]), "ms");
-            self.table.note(&format!("{}: idle", side.name), server.memory(false), "MB");
+            let (start, idle) = self.start_of(System::Vestibule, &side.database);
+            self.table.note(&format!("{}: start", side.name), start, "ms");
+            self.table.note(&format!("{}: idle", side.name), idle, "MB");
         }
     }
 

@@ -70,16 +70,20 @@ impl Table {
     }
 
     pub fn text(&self) -> String {
+        let notes = if self.notes.is_empty() {
+            String::new()
+        } else {
+            format!("\n| figure | found |\n|---|---:|\n{}", self.notes)
+        };
         format!(
             "{}\n\n| work | system | a second | p50 ms | p99 ms | max ms | CPU µs each | peak MB |\n\
              |---|---|---:|---:|---:|---:|---:|---:|\n{}\n\
              | system | start to first answer, ms | idle, MB | program, MB |\n|---|---:|---:|---:|\n{}\n\
-             | work | found | wanted | |\n|---|---|---|---|\n{}\n| figure | found |\n|---|---:|\n{}",
+             | work | found | wanted | |\n|---|---|---|---|\n{}{notes}",
             machine(),
             self.rows,
             self.starts,
-            self.verdicts,
-            self.notes
+            self.verdicts
         )
     }
 }
