@@ -8,7 +8,7 @@
 # make test-packages  the packages of a release, built as for one, on bare systems: as root, some twenty minutes
 # make test-reproducible  the packages made twice, in different folders, and compared: some twenty minutes
 # make pictures  take the pictures in docs/pages anew, with headless Chromium
-# make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
+# make bench    measure it beside what people would pick instead: a quarter of an hour, on a quiet machine
 # make bench-scale  measure it with 10,000,000 users beside 64: a quarter of an hour, and 25 GB of disk
 # make bench-cluster  measure it on three nodes of MariaDB beside SQLite: some five minutes
 # make bench-isolation  measure whether requests wait for the writes and hashes of others: half a minute
