@@ -5,6 +5,7 @@
 # make test-mail  mail with real relays, Postfix, a browser, and kills of the server that sends: some three minutes
 # make test-cluster  the store on a real cluster whose nodes fail: as root, some fifteen minutes
 # make test-kill  commands that write, killed at fifty moments each, on SQLite and MariaDB: some fifteen minutes
+# make test-soak  a million mixed requests while the clock is set forwards and back, on SQLite and MariaDB: some four minutes
 # make test-packages  the packages of a release, built as for one, on bare systems: as root, some twenty minutes
 # make test-reproducible  the packages made twice, in different folders, and compared: some twenty minutes
 # make pictures  take the pictures in docs/pages anew, with headless Chromium
@@ -16,7 +17,7 @@
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 # make packages  what a release consists of, from a clean clone, in target/packages: see docs/packages.md
 
-.PHONY: help run test test-browser test-recipes test-mail test-cluster test-kill test-packages test-reproducible pictures bench bench-scale bench-cluster bench-isolation bench-forward release packages
+.PHONY: help run test test-browser test-recipes test-mail test-cluster test-kill test-soak test-packages test-reproducible pictures bench bench-scale bench-cluster bench-isolation bench-forward release packages
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -47,6 +48,9 @@ test-cluster:
 
 test-kill:
 	tests/kill.sh
+
+test-soak:
+	tests/soak.sh
 
 test-packages:
 	tests/packages/whole.sh

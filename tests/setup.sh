@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs what `make test` needs beside Rust, where it is missing and where root may do so.
+# setup.sh [COMMAND:PACKAGE…]: more that a longer check needs.
 # Debian's package names; elsewhere it says what to install and stops.
 # No service that is installed here runs, now or after the next boot.
 set -eu
@@ -22,7 +23,7 @@ missing_of() {
     done
 }
 # shellcheck disable=SC2086 # Lists of pairs.
-lacking=$(missing_of $needed) spare=$(missing_of $wanted)
+lacking=$(missing_of $needed "$@") spare=$(missing_of $wanted)
 missing=$lacking$spare
 [ -n "$missing" ] || exit 0
 
