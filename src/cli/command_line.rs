@@ -90,17 +90,20 @@ impl CommandLine {
     ) -> Result<Self, Unread> {
         let words: Vec<_> = arguments.into_iter().collect();
         let is_in_short = words.iter().any(|it| it == "-h");
-        let shown = || if is_in_short { shorten(definition()) } else { definition() };
-        if let Err(err) = forget_empty(shown()).try_get_matches_from(&words)
+        let program = definition();
+        let shown = if is_in_short { shorten(program.clone()) } else { program.clone() };
+        let shown = forget_empty(shown);
+        if let Err(err) = shown.clone().try_get_matches_from(&words)
             && !err.use_stderr()
         {
             return Err(Unread::Help(err.to_string()));
         }
         // Before what is wrong on the command line, which may lack what a misspelt variable says.
-        environment::check(&definition(), std::env::vars_os()).map_err(Unread::Wrong)?;
-        let given = GivenSettings::read(&words, default_settings).map_err(Unread::Wrong)?;
+        environment::check(&program, std::env::vars_os()).map_err(Unread::Wrong)?;
+        let given =
+            GivenSettings::read(&program, &words, default_settings).map_err(Unread::Wrong)?;
         let mut fault = None;
-        let line = given.matches(shown()).and_then(|it| {
+        let line = given.matches(shown).and_then(|it| {
             let mut line = Self::from_arg_matches(&it)?;
             fault = database_fault(&it);
             line.as_json = wants_json(&it);

@@ -16,7 +16,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error};
 
 use super::check::{SettingSource, WrittenSetting};
-use super::command_line::{definition, forget_empty};
+use super::command_line::forget_empty;
 use super::settings_file::{SettingsFault, SettingsFile};
 use super::variables::SETTINGS;
 use super::{environment, manual};
@@ -38,18 +38,22 @@ pub(super) struct GivenSettings {
 }
 
 impl GivenSettings {
-    /// Reads the settings file that a command line names, or the one at `default`. An error is one line for the
-    /// operator.
-    pub(super) fn read(words: &[OsString], default: &Path) -> Result<Self, String> {
-        let mut program = forget_empty(definition()).ignore_errors(true);
-        let typed = program.clone().try_get_matches_from(words).unwrap_or_default();
-        program.build();
-        let (command, typed) = leaf(program, typed);
+    /// Reads the settings file that a command line of the program names, or the one at `default`. An error is one line for
+    /// the operator.
+    pub(super) fn read(
+        program: &Command,
+        words: &[OsString],
+        default: &Path,
+    ) -> Result<Self, String> {
+        let mut lenient = forget_empty(program.clone()).ignore_errors(true);
+        let typed = lenient.clone().try_get_matches_from(words).unwrap_or_default();
+        lenient.build();
+        let (command, typed) = leaf(lenient, typed);
         let words = words.to_vec();
         let mut given = Self { command, typed, file: None, lines: BTreeMap::new(), words };
         given.file = given.find(default)?;
         if let Some(file) = given.file.clone() {
-            environment::check_file(&definition(), &file)?;
+            environment::check_file(program, &file)?;
             given.add(&file);
         }
         Ok(given)
@@ -108,9 +112,8 @@ impl GivenSettings {
         self.words.splice(end..end, more);
     }
 
-    /// What the command line comes to with the settings of the file.
+    /// What the command line comes to with the settings of the file. `shown`: the program, whose help errors may show.
     pub(super) fn matches(&self, shown: Command) -> Result<ArgMatches, Error> {
-        let shown = forget_empty(shown);
         let shown = match self.file.clone() {
             Some(file) => shown.mut_arg(SETTINGS, |arg| {
                 arg.value_parser(OsStringValueParser::new().map(move |_| file.clone()))
