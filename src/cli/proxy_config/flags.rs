@@ -72,10 +72,10 @@ pub struct ProxyArgs {
     #[arg(default_value = "http://127.0.0.1:3000")]
     upstream: Vec<String>,
 
-    /// Where vestibule listens, as for serve.
-    #[arg(long, env = "VESTIBULE_LISTEN", value_name = "ADDRESS", value_parser = listen)]
-    #[arg(default_value = "127.0.0.1:8080")]
-    listen: Listen,
+    /// Where vestibule listens, as for serve. Of several addresses the proxy asks the first that it can ask.
+    #[arg(long, env = "VESTIBULE_LISTEN", value_name = "ADDRESS,...", value_parser = listen)]
+    #[arg(default_value = "127.0.0.1:8080", value_delimiter = ',')]
+    listen: Vec<Listen>,
 
     /// Other names for the identity headers, as for serve.
     #[arg(long, env = "VESTIBULE_IDENTITY_HEADER", value_name = "WHAT=NAME,...")]
@@ -168,6 +168,7 @@ impl ProxyArgs {
         let kind = self.proxy;
         self.refuse_for(kind)?;
         let plan = ProxyPlan {
+            listen: self.asked().clone(),
             identity: identity_headers(&self.identity_header)?,
             query: self.admitted.query()?,
             needs_second_factor: self.admitted.second_factor,
@@ -178,7 +179,6 @@ impl ProxyArgs {
                 guarded: self.guard,
             }),
             own: self.origin,
-            listen: self.listen,
             apps: self.app.into_iter().zip(self.upstream).collect(),
             basic_auth: self.basic_auth,
             certificate: self.certificate.zip(self.certificate_key),
@@ -230,9 +230,9 @@ impl ProxyArgs {
         if self.script && kind.script().is_none() {
             return Err(format!("{name} needs no script; leave --script out"));
         }
-        if let Listen::Unix(place) = &self.listen {
+        if let Listen::Unix(place) = self.asked() {
             let place = place.display().to_string();
-            if matches!(kind, ProxyKind::Traefik | ProxyKind::Apache | ProxyKind::Envoy) {
+            if !kind.asks_unix_sockets() {
                 return Err(format!("{name} cannot ask unix:{place}; listen on an address"));
             }
             path(&place).map_err(|advice| format!("--listen unix:{place}: {advice}"))?;
@@ -257,6 +257,12 @@ impl ProxyArgs {
             }
             _ => self.refuse_ports(kind),
         }
+    }
+
+    /// The address at which the proxy asks: the first one that it can ask, or else the first.
+    fn asked(&self) -> &Listen {
+        let can_ask = |it: &&Listen| matches!(it, Listen::Tcp(_)) || self.proxy.asks_unix_sockets();
+        self.listen.iter().find(can_ask).unwrap_or(&self.listen[0])
     }
 
     fn refuse_for_traefik(&self) -> Result<(), String> {
@@ -299,7 +305,7 @@ impl ProxyArgs {
         if let Some(domain) = &self.cookie_domain {
             words.push(format!("--cookie-domain {}", domain.as_str()));
         }
-        let proxy = match &self.listen {
+        let proxy = match self.asked() {
             Listen::Tcp(address) if address.is_ipv6() => "::1",
             Listen::Tcp(_) | Listen::Unix(_) => "127.0.0.1",
         };
@@ -312,8 +318,9 @@ impl ProxyArgs {
         let proxies = before.filter(|it| *it != proxy).cloned();
         let proxies: Vec<_> = iter::once(proxy.to_owned()).chain(proxies).collect();
         words.push(format!("--trusted-proxy {}", proxies.join(",")));
-        if self.listen.to_string() != "127.0.0.1:8080" {
-            words.push(format!("--listen {}", self.listen));
+        let listen: Vec<_> = self.listen.iter().map(ToString::to_string).collect();
+        if listen != ["127.0.0.1:8080"] {
+            words.push(format!("--listen {}", listen.join(",")));
         }
         if !self.identity_header.is_empty() {
             let pair = |(told, name): &(IdentityField, &str)| format!("{}={name}", told.as_str());

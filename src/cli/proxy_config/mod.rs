@@ -65,6 +65,14 @@ impl ProxyKind {
         }
     }
 
+    /// Whether it can ask for a check on a Unix socket.
+    const fn asks_unix_sockets(self) -> bool {
+        match self {
+            Self::Nginx | Self::Caddy | Self::Haproxy => true,
+            Self::Traefik | Self::Apache | Self::Envoy => false,
+        }
+    }
+
     /// The script that its configuration loads.
     fn script(self) -> Option<String> {
         match self {

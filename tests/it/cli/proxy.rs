@@ -375,6 +375,19 @@ fn leads_from_http_to_https_where_port_80_belongs_to_all_hosts() {
 }
 
 #[test]
+fn asks_at_the_first_of_several_addresses_that_the_proxy_can_ask() {
+    let listen = "--listen=unix:/run/vestibule.sock,127.0.0.1:8082,127.0.0.1:8083";
+    for (proxy, asked) in
+        [("nginx", "server unix:/run/vestibule.sock;"), ("traefik", "http://127.0.0.1:8082/auth")]
+    {
+        let text = configuration(proxy, &with(&[listen]));
+        assert!(text.contains(asked), "{text}");
+        let told = "--listen unix:/run/vestibule.sock,127.0.0.1:8082,127.0.0.1:8083\n";
+        assert!(text.contains(told), "the command that serves it: {text}");
+    }
+}
+
+#[test]
 fn listens_without_tls_where_that_ends_before_the_proxy() {
     let flags = with(&["--tls-before=10.0.0.0/8,192.0.2.7"]);
     for (proxy, parts) in [
