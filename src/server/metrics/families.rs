@@ -162,7 +162,7 @@ pub const FAMILIES: &[Family] = &[
     gauge(
         "vestibule_database_info",
         &["engine", "engine_version", "schema"],
-        "Always 1; what the database is, as vestibule check says it, is in the labels.",
+        "Always 1; what the database is, as vestibule check says it, is in the labels: engine is sqlite or mariadb.",
         |it, to| {
             it.of_counted(to, |to, Counted { versions: [(_, schema), (engine, version)], .. }| {
                 to.add(&[engine, version, schema], 1);

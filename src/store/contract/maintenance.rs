@@ -360,7 +360,7 @@ pub trait Maintenance: Statements {
     /// The versions of the schema before and after, if opening the database has upgraded it.
     fn upgraded(&self) -> Option<(u32, u32)>;
 
-    /// The schema version, and the version of the engine.
+    /// The version of the schema, and that of the engine, which is `sqlite` or `mariadb`.
     fn versions(&self) -> Result<[(&'static str, String); 2]>;
 
     /// What is wrong with the file and its rows; empty: nothing. It reads the whole database.

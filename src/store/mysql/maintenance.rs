@@ -42,8 +42,8 @@ impl Maintenance for Mysql {
     fn versions(&self) -> Result<[(&'static str, String); 2]> {
         let first = |sql: &str| self.read_one::<String>(sql, ());
         let schema = first("SELECT CAST(version AS CHAR) FROM vestibule_schema WHERE id = 1")?;
-        let server = first("SELECT VERSION()")?;
-        Ok([("schema", schema.unwrap_or_default()), ("server", server.unwrap_or_default())])
+        let mariadb = first("SELECT VERSION()")?;
+        Ok([("schema", schema.unwrap_or_default()), ("mariadb", mariadb.unwrap_or_default())])
     }
 
     fn faults(&self) -> Result<Vec<String>> {

@@ -108,6 +108,7 @@ use second_factors::{
 use strain::{
     counts_a_wait_for_a_lock_and_each_kind_of_fault,
     counts_users_sessions_that_have_not_ended_and_mails_that_wait,
+    tells_which_engine_it_is_and_which_schema_it_has,
 };
 
 /// More sessions than any test has.
@@ -374,6 +375,7 @@ suite! {
     counts_what_there_is
     counts_users_sessions_that_have_not_ended_and_mails_that_wait
     counts_a_wait_for_a_lock_and_each_kind_of_fault
+    tells_which_engine_it_is_and_which_schema_it_has
     makes_and_changes_no_table_for_one_who_only_reads
     gives_a_renewal_up_soon_that_would_hold_a_page_up
     lets_one_of_many_who_sign_up_for_a_name_win_on_whichever_node

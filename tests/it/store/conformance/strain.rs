@@ -66,3 +66,14 @@ pub fn counts_a_wait_for_a_lock_and_each_kind_of_fault(desk: &Desk) {
     assert_eq!(desk.store.knows_device(&live.id), Ok(false));
     assert_eq!(faults(desk.store.strain()), [1, 0, 1]);
 }
+
+pub fn tells_which_engine_it_is_and_which_schema_it_has(desk: &Desk) {
+    let [(_, schema), (engine, version)] = desk.store.versions().unwrap();
+    assert!(schema.parse::<u32>().unwrap() > 0);
+    let sql = match engine {
+        "sqlite" => "SELECT sqlite_version()",
+        "mariadb" => "SELECT version()",
+        other => panic!("no engine has the name {other}"),
+    };
+    assert_eq!(desk.raw().texts(sql), [version]);
+}
