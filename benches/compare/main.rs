@@ -22,6 +22,9 @@ use table::Table;
 /// Users who sign in, in every system.
 const USERS: usize = 64;
 
+/// How often the program and bare hashes take turns.
+const HASH_TURNS: usize = 9;
+
 const PEERS: [System; 3] = [System::Vestibule, System::Guide, System::AxumLogin];
 
 /// A part of the run.
@@ -111,7 +114,7 @@ impl Bench {
     fn pages(&mut self) {
         let systems = [PEERS[0], PEERS[1], PEERS[2], System::Hello];
         let servers: Vec<_> = systems.iter().map(|it| self.inhabited(*it, "pages")).collect();
-        for connections in [1, 16, 64] {
+        for (connections, of_hello) in [(1, 0.75), (16, 0.9), (64, 0.85)] {
             let mut all = vec![Vec::new(); servers.len()];
             for _ in 0..self.rounds {
                 for (found, (server, list)) in all.iter_mut().zip(&servers) {
@@ -124,7 +127,7 @@ impl Bench {
             for ((server, _), it) in servers.iter().zip(&figures) {
                 self.table.row(&work, server.system.name(), it);
             }
-            for (at, target) in [(1, 8.0), (2, 2.0), (3, 0.5)] {
+            for (at, target) in [(1, 8.0), (2, 2.0), (3, of_hello)] {
                 let ratio = figures[0].per_second / figures[at].per_second;
                 self.table.verdict(&work, &format!("× {}", systems[at].name()), ratio, target);
             }
@@ -142,14 +145,15 @@ impl Bench {
 
     fn sign_ins(&mut self) {
         let servers: Vec<_> = PEERS.iter().map(|it| self.inhabited(*it, "sign-ins").0).collect();
-        for connections in [1, 4, 16] {
-            self.hashing("sign-ins", &servers, connections, 0.95, |_, _| Ask::SignIn(USERS));
+        for (connections, target) in [(1, 0.93), (4, 0.97), (16, 0.97)] {
+            self.hashing("sign-ins", &servers, connections, target, |_, _| Ask::SignIn(USERS));
         }
     }
 
     fn sign_ups(&mut self) {
         let servers: Vec<_> = PEERS.iter().map(|it| self.inhabited(*it, "sign-ups").0).collect();
-        let names: Vec<_> = (0..self.rounds).map(|it| format!("r{it}")).collect();
+        let rounds = self.rounds as usize + HASH_TURNS;
+        let names: Vec<_> = (0..rounds).map(|it| format!("r{it}")).collect();
         self.hashing("sign-ups", &servers, 16, 0.9, |_, round| Ask::SignUp(&names[round]));
     }
 
@@ -165,15 +169,23 @@ impl Bench {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = connections.min(u32::try_from(cores).expect("few cores"));
         let mut all = vec![Vec::new(); servers.len()];
-        let mut raw = Vec::new();
         for round in 0..self.rounds as usize {
-            raw.push(self.raw_hashes(threads));
             for (found, server) in all.iter_mut().zip(servers) {
                 found.push(load::run(server, ask(server, round), connections, self.seconds));
             }
         }
-        raw.sort_by(f64::total_cmp);
-        let raw = raw[raw.len() / 2];
+        // The speed of the machine changes within seconds, so the two that are compared take short turns.
+        let mut turns: Vec<_> = (0..HASH_TURNS)
+            .map(|turn| {
+                let raw = self.raw_hashes(threads);
+                let ask = ask(&servers[0], self.rounds as usize + turn);
+                let ours = load::run(&servers[0], ask, connections, self.seconds);
+                (ours.per_second / raw, raw)
+            })
+            .collect();
+        turns.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let [(least, _), (ratio, raw), (most, _)] =
+            [turns[0], turns[HASH_TURNS / 2], turns[HASH_TURNS - 1]];
         let work = format!("{what}, {}", many(connections, "client"));
         let ours = middle(all.swap_remove(0));
         self.table.row(&work, PEERS[0].name(), &ours);
@@ -182,7 +194,8 @@ impl Bench {
         }
         let alone = format!("argon2 alone, {}", many(threads, "thread"));
         self.table.row(&work, &alone, &Figures { per_second: raw, ..Figures::default() });
-        self.table.verdict(&work, "of the raw hash rate", ours.per_second / raw, target);
+        let text = format!("of the raw hash rate ({least:.2} to {most:.2} in {HASH_TURNS} turns)");
+        self.table.verdict(&work, &text, ratio, target);
     }
 
     fn mixed(&mut self) {
@@ -210,9 +223,11 @@ impl Bench {
         }
     }
 
-    /// The middle of nine starts to the first answer in ms, and the memory after one in MB.
+    /// After a server that was stopped in good order: the middle of nine starts to the first answer in ms, and the memory after one in MB.
     fn start_of(&self, system: System, database: &Path) -> (f64, f64) {
         let start = || Server::start(system, &self.places, database);
+        // A server that was killed leaves a log that the next one takes in.
+        start().stop();
         let mut times: Vec<_> = (0..9).map(|_| start().started_in.as_secs_f64() * 1e3).collect();
         times.sort_by(f64::total_cmp);
         let server = start();

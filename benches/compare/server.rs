@@ -96,6 +96,14 @@ impl Server {
         Self { system, port, started_in: start.elapsed(), child }
     }
 
+    /// Lets it end in good order.
+    pub fn stop(mut self) {
+        let id = self.child.id().to_string();
+        let asked = Command::new("kill").arg(id).status().expect("kill is installed");
+        assert!(asked.success(), "it has ended before");
+        self.child.wait().expect("it ends");
+    }
+
     pub fn ask(&self, method: &str, path: &str, cookie: &str, form: &str) -> Answer {
         try_ask(self.port, method, path, cookie, form).expect("an answer")
     }
