@@ -18,7 +18,6 @@ pub mod program_events;
 pub mod mailer;
 
 use std::fs;
-use std::hint;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -284,10 +283,10 @@ fn fit_descriptors(mut limits: GateLimits, log: &Log) -> Result<GateLimits, Stri
 
 /// The descriptors needed for everything but client connections.
 pub(crate) fn descriptors_beside(limits: &GateLimits) -> usize {
-    // A connection to the workers has one end in the gate, and two descriptors in tiny_http, and each tiny_http listens
-    // on one. Two files for each thread that reads the database and for the one connection that writes, and one that
-    // they share.
-    let away = 3 * limits.backends_max() + limits.pools();
+    // A connection to the workers has one end in the gate, and two descriptors in tiny_http. Each tiny_http listens on
+    // one, and while new ones take the place of old ones there are two of each. Two files for each thread that reads
+    // the database and for the one connection that writes, and one that they share.
+    let away = 3 * limits.backends_max() + 2 * limits.pools();
     let files = 2 * (limits.workers + gate::WRITERS + limits.hashers + 1) + 1;
     DESCRIPTORS_SPARE + away + files
 }
@@ -429,19 +428,25 @@ pub fn prove_threads(limits: &GateLimits) -> Result<(), String> {
     })
 }
 
-/// Checks that there is memory for one more thread: twice the stack that the standard library gives it,
-/// and, where the address space is limited, what an allocator reserves of that for a thread (glibc: 64 MiB,
-/// and as much again until it has cut them to an even address).
+/// Checks that a limit on the address space leaves room for one more thread: twice the stack that the standard library
+/// gives it, and what the C library's allocator reserves for a thread in which SQLite runs (glibc: 64 MiB, and as much
+/// again until it has cut them to an even address).
 fn memory_for_a_thread() -> io::Result<()> {
-    const STACKS: usize = 2 * 2 * 1024 * 1024;
-    const RESERVED: usize = 2 * 64 * 1024 * 1024;
-    let is_limited = getrlimit(Resource::As).current.is_some();
-    let mut memory = Vec::<u8>::new();
-    memory
-        .try_reserve_exact(if is_limited { STACKS + RESERVED } else { STACKS })
-        .map_err(|_| io::ErrorKind::OutOfMemory)?;
-    hint::black_box(&memory);
+    const STACKS: u64 = 2 * 2 * 1024 * 1024;
+    const RESERVED: u64 = 2 * 64 * 1024 * 1024;
+    let Some(limit) = getrlimit(Resource::As).current else { return Ok(()) };
+    let kib = of_own_status("VmSize:", |it| it.strip_suffix("kB")?.trim_end().parse::<u64>().ok());
+    let used = kib.unwrap_or(0).saturating_mul(1024);
+    if limit.saturating_sub(used) < STACKS + RESERVED {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    }
     Ok(())
+}
+
+/// What the kernel says of this process under this name. `None`: it says nothing, or nothing that can be read.
+fn of_own_status<T>(name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    read(status.lines().find_map(|line| line.strip_prefix(name))?.trim())
 }
 
 /// The first SIGTERM, SIGINT, SIGQUIT or SIGHUP asks to stop; one more ends the program at once, except for
@@ -478,10 +483,8 @@ pub fn handle_file_size_limit() {
 
 /// Whether the process that started the program had a signal ignored.
 fn is_ignored(signal: i32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|it| u64::from_str_radix(it.trim(), 16).ok()).unwrap_or(0);
-    mask >> (signal - 1) & 1 == 1
+    let mask = of_own_status("SigIgn:", |it| u64::from_str_radix(it, 16).ok());
+    mask.unwrap_or(0) >> (signal - 1) & 1 == 1
 }
 
 /// A panic is a bug: the log says where, but not the message, which may quote the input, and so a password.

@@ -136,7 +136,7 @@ fn h2_answers_newer_versions_of_http_and_keeps_nothing_of_them() {
 
 #[test]
 fn h3_h4_serves_while_descriptors_are_short_and_afterwards() {
-    for limit in [68, 69] {
+    for limit in [72, 73] {
         let folder = folder();
         let server = Binary::start_with_descriptors(folder.path(), limit, &[]);
         let idle: Vec<_> = (0..200).map(|_| server.connect()).collect();
@@ -159,7 +159,7 @@ fn private_socket(folder: &Path, name: &str) -> Option<PathBuf> {
 #[test]
 fn h3_replaces_workers_that_accept_no_longer_and_keeps_public_connections() {
     let folder = folder();
-    let server = Binary::start_with_descriptors(folder.path(), 68, &["--idle-timeout=1h"]);
+    let server = Binary::start_with_descriptors(folder.path(), 72, &["--idle-timeout=1h"]);
     let mut kept = server.connect();
     let mut ask = || {
         kept.write_all(GET.as_bytes()).unwrap();
