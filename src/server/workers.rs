@@ -1,7 +1,8 @@
 //! tiny_http and its workers: they answer requests behind the gate.
 //!
-//! There are three lanes, each with a tiny_http and workers of its own: requests that read, requests that
-//! write, and requests that hash a password. So a page never waits behind a write or a hash. The clock is
+//! There are three lanes, each with workers of its own: requests that read, requests that write, and requests that
+//! hash a password. So a page never waits behind a write or a hash. The workers of a lane share a tiny_http, but for
+//! those that read, each of which has its own: the gate chooses which of them gets a request. The clock is
 //! read here, once for each request, and a panic ends here. No route, no user and no SQL is known.
 //!
 //! tiny_http listens on private Unix sockets, to which only the gate connects.
@@ -46,7 +47,8 @@ pub(super) struct Workers {
 impl Workers {
     pub(super) fn start(&self, number: u64) -> io::Result<Generation> {
         let path = |name: String| self.private.folder.join(name);
-        let reads = (0..self.limits.workers).map(|it| path(format!("r{number}-{it}"))).collect();
+        let reads =
+            (0..self.limits.reading_pools()).map(|it| path(format!("r{number}-{it}"))).collect();
         let [writes, hashes] = ["w", "h"].map(|it| vec![path(format!("{it}{number}"))]);
         let workers = WorkerSockets { generation: number, reads, writes, hashes };
         let mut generation = Generation { workers: workers.clone(), pools: Vec::new() };

@@ -366,10 +366,10 @@ mod tests {
         // else: connections, stacks, the program.
         let readers = limits.threads_that_read() * crate::store::READER_CACHE_KIB / 1_024;
         let hashes = crate::base::password::memory_kib_max(limits.hashers) / 1_024;
-        // Beyond the gate there are the requests on each connection to workers: their bytes, and their fields twice.
-        let others = limits.backends_max() - limits.workers;
-        let bytes =
-            limits.workers * gate::READS_BYTES_A_BACKEND + others * gate::head::HEAD_BYTES_MAX;
+        // Beyond the gate there are the requests on each connection to workers: their bytes, and their fields twice. The
+        // last one goes on a connection for reading while others have less than the limit.
+        let head_bytes = gate::head::HEAD_BYTES_MAX;
+        let bytes = limits.workers * gate::BYTES_A_BACKEND + limits.backends_max() * head_bytes;
         let heads = 2 * 3 * bytes / 1_048_576;
         let megabytes = readers + hashes + heads + gate::HELD_BYTES_MAX / 1_048_576 + 256;
         assert!(megabytes <= number("MemoryMax"), "{megabytes} MiB");

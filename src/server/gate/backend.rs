@@ -10,18 +10,22 @@ use mio::event::Event as Readiness;
 use super::connection::{Connection, Phase};
 use super::head::Persistence;
 use super::lane::LaneState;
+use super::limits::BYTES_A_BACKEND;
 use super::queue::{Client, RequestId, subscriber_of};
 use super::response_frame::{self, Gathered};
 use super::stream::{Moved, Stream, moved};
 use super::{ACCEPT_PAUSE, FIRST_KEY, Gate, GateEvent, WORK};
 use crate::web::http::Problem;
 
-/// How long a request may wait behind others of the same worker. After this time without a response a worker is taken to
-/// be at something slow, and others get the next requests.
+/// How long a request may be expected to wait behind others of the same worker. A worker that has sent no response for
+/// this long is taken to be at something slow, and gets no further requests until it answers.
 pub(super) const STALL: Duration = Duration::from_millis(1);
 
-/// Of how many responses the pace of a worker is the average, roughly.
-const PACED_BY: u32 = 8;
+/// The weight of the past in the moving average of a worker's pace: seven eighths.
+const PACE_WEIGHT: u32 = 8;
+
+/// How much of a buffer for requests is kept when all are sent.
+const OUTBOX_KEPT_BYTES: usize = 64 * 1024;
 
 /// A request that was sent to the workers and has no response yet.
 #[derive(Clone, Copy)]
@@ -29,20 +33,25 @@ pub(super) struct InFlight {
     pub(super) id: RequestId,
     pub(super) client: Client,
     pub(super) is_to_head: bool,
+    pub(super) bytes: usize,
 }
 
 /// A private connection to the workers of a lane.
 pub(super) struct BackendConnection {
     pub(super) stream: Stream,
     pub(super) lane: usize,
-    /// The socket it leads to, by its place among those of the lane.
-    place: usize,
+    /// The index of the socket that it leads to, among those of the lane.
+    socket_index: usize,
     pub(super) generation: u64,
     /// The requests sent on it, in the order in which the responses will come.
     pub(super) in_flight: VecDeque<InFlight>,
     pub(super) is_proven: bool,
+    /// The bytes of the requests in flight.
+    pub(super) in_flight_bytes: usize,
     /// When the worker could begin with the first request in flight.
     moved_at: Instant,
+    /// The responses since then.
+    answered: u32,
     /// How long the worker has taken for a response lately.
     pub(super) pace: Duration,
     outbox: Vec<u8>,
@@ -53,23 +62,26 @@ pub(super) struct BackendConnection {
 }
 
 impl BackendConnection {
-    /// Connects to a socket of a lane, given by its place.
+    /// Connects to a socket of the lane with this index.
     pub(super) fn connect(
         lane: &LaneState,
-        (index, place): (usize, usize),
+        lane_index: usize,
+        socket_index: usize,
         generation: u64,
         now: Instant,
     ) -> io::Result<Self> {
-        let path = lane.paths.get(place).ok_or(ErrorKind::NotFound)?;
+        let path = lane.paths.get(socket_index).ok_or(ErrorKind::NotFound)?;
         let stream = Stream::Unix(mio::net::UnixStream::connect(path)?);
         Ok(Self {
             stream,
-            lane: index,
-            place,
+            lane: lane_index,
+            socket_index,
             generation,
             in_flight: VecDeque::new(),
             is_proven: false,
+            in_flight_bytes: 0,
             moved_at: now,
+            answered: 0,
             pace: Duration::ZERO,
             outbox: Vec::new(),
             sent: 0,
@@ -83,17 +95,29 @@ impl BackendConnection {
         if self.in_flight.is_empty() {
             self.moved_at = now;
         }
+        self.in_flight_bytes += in_flight.bytes;
         self.in_flight.push_back(in_flight);
         self.outbox.extend_from_slice(job);
     }
 
-    /// Whether it can take a request, which is answered at once or within `stall` behind others.
+    /// Whether a request sent on it now can be expected to wait less than `stall` for the worker.
     fn flows(&self, depth: usize, stall: Duration, now: Instant) -> bool {
         let waiting = u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX);
         waiting == 0
-            || self.in_flight.len() < depth
+            || self.has_room(depth)
                 && now.saturating_duration_since(self.moved_at) < stall
                 && self.pace.saturating_mul(waiting) < stall
+    }
+
+    /// Whether its one request has been with the worker for less than twice the usual time, so that another one may wait
+    /// behind it: a worker that has to be told what comes next is idle until then.
+    fn is_on_time(&self, depth: usize, now: Instant) -> bool {
+        let since = now.saturating_duration_since(self.moved_at);
+        self.in_flight.len() == 1 && self.has_room(depth) && since < 2 * self.pace
+    }
+
+    fn has_room(&self, depth: usize) -> bool {
+        self.in_flight.len() < depth && self.in_flight_bytes < BYTES_A_BACKEND
     }
 
     /// Writes as much as the socket takes. `false` if the connection is broken.
@@ -101,11 +125,16 @@ impl BackendConnection {
         while self.sent < self.outbox.len() {
             match moved(|| self.stream.write(&self.outbox[self.sent..])) {
                 Moved::Bytes(count) => self.sent += count,
-                Moved::Later => return true,
+                Moved::Later => {
+                    self.outbox.drain(..self.sent);
+                    self.sent = 0;
+                    return true;
+                }
                 Moved::Gone => return false,
             }
         }
         self.outbox.clear();
+        self.outbox.shrink_to(OUTBOX_KEPT_BYTES);
         self.sent = 0;
         true
     }
@@ -130,7 +159,7 @@ impl BackendConnection {
 
     /// The next response, and the request that it answers. `None` if it is not complete, and an error if
     /// the bytes are not a response of ours.
-    pub(super) fn next(&mut self, now: Instant) -> Result<Option<(InFlight, &[u8])>, BadResponse> {
+    pub(super) fn next(&mut self) -> Result<Option<(InFlight, &[u8])>, BadResponse> {
         let start = self.used;
         if start == self.inbox.len() {
             self.inbox.clear();
@@ -143,12 +172,21 @@ impl BackendConnection {
             Gathered::Broken => Err(BadResponse),
             Gathered::Whole(length) => {
                 self.in_flight.pop_front();
-                let took = now.saturating_duration_since(self.moved_at);
-                self.pace = (self.pace * (PACED_BY - 1) + took) / PACED_BY;
-                self.moved_at = now;
+                self.in_flight_bytes -= in_flight.bytes;
+                self.answered += 1;
                 self.used += length;
                 Ok(Some((in_flight, &self.inbox[start..start + length])))
             }
+        }
+    }
+
+    /// Takes note of how long the responses took that have been read since the last time.
+    fn keep_pace(&mut self, now: Instant) {
+        if self.answered > 0 {
+            let each = now.saturating_duration_since(self.moved_at) / self.answered;
+            self.pace = (self.pace * (PACE_WEIGHT - 1) + each) / PACE_WEIGHT;
+            self.moved_at = now;
+            self.answered = 0;
         }
     }
 }
@@ -161,7 +199,12 @@ impl Gate {
     pub(super) fn dispatch(&mut self, index: usize) {
         while let Some((client, id)) = self.next_of(index) {
             if let Some(connection) = self.waiting(id) {
-                let in_flight = InFlight { id, client, is_to_head: connection.is_to_head };
+                let in_flight = InFlight {
+                    id,
+                    client,
+                    is_to_head: connection.is_to_head,
+                    bytes: connection.job.len(),
+                };
                 let Some(key) = self.free_backend(index) else { break };
                 let connection = &mut self.connections[id.connection];
                 self.backends[key].load(in_flight, &std::mem::take(&mut connection.job), self.now);
@@ -197,19 +240,19 @@ impl Gate {
         (connection.serial == id.serial && connection.phase == Phase::Waiting).then_some(connection)
     }
 
-    /// A connection to the workers that can take a request: the first one that flows, a new one, or the one with the
-    /// most room behind other requests.
+    /// A connection to the workers that can take a request: the first one that flows, a new one, or one that is on time.
+    /// `None`: the request waits in its queue, where clients take turns and a deadline ends it.
     fn free_backend(&mut self, index: usize) -> Option<usize> {
         let lane = &self.lanes[index];
         let depth = lane.bounds.depth;
-        let flows = |key: &&usize| self.backends[**key].flows(depth, self.stall, self.now);
-        if let Some(&key) = lane.backends.iter().find(flows) {
+        let first = |can_take: &dyn Fn(&BackendConnection) -> bool| {
+            lane.backends.iter().copied().find(|&key| can_take(&self.backends[key]))
+        };
+        if let Some(key) = first(&|it| it.flows(depth, self.stall, self.now)) {
             return Some(key);
         }
-        let load = |key: usize| (self.backends[key].in_flight.len(), key);
-        let least = lane.backends.iter().map(|&it| load(it)).min();
-        let with_room = least.filter(|(load, _)| *load < depth).map(|(_, key)| key);
-        self.open_backend(index).or(with_room)
+        let on_time = first(&|it| it.is_on_time(depth, self.now));
+        self.open_backend(index).or(on_time)
     }
 
     fn open_backend(&mut self, index: usize) -> Option<usize> {
@@ -217,13 +260,13 @@ impl Gate {
         if !lane.may_open() || self.unreachable == self.generation {
             return None;
         }
-        let leading_to = |place: usize| {
-            lane.backends.iter().filter(|it| self.backends[**it].place == place).count()
+        let leading_to = |socket: usize| {
+            lane.backends.iter().filter(|it| self.backends[**it].socket_index == socket).count()
         };
-        let place = (0..lane.paths.len()).min_by_key(|it| leading_to(*it)).unwrap_or(0);
+        let socket = (0..lane.paths.len()).min_by_key(|it| leading_to(*it)).unwrap_or(0);
         let entry = self.backends.vacant_entry();
         let key = entry.key();
-        let connected = BackendConnection::connect(lane, (index, place), self.generation, self.now)
+        let connected = BackendConnection::connect(lane, index, socket, self.generation, self.now)
             .and_then(|mut backend| {
                 let token = Token(FIRST_KEY + 2 * key + 1);
                 backend.stream.register(self.poll.registry(), token).map(|()| backend)
@@ -232,7 +275,7 @@ impl Gate {
             Ok(backend) => {
                 entry.insert(backend);
                 lane.backends.push(key);
-                lane.unproven = true;
+                lane.unproven = lane.bounds.pools == 1;
                 Some(key)
             }
             // Out of descriptors for the moment.
@@ -272,9 +315,12 @@ impl Gate {
         loop {
             let backend = &mut self.backends[key];
             let lane = backend.lane;
-            let (in_flight, answer) = match backend.next(self.now) {
+            let (in_flight, answer) = match backend.next() {
                 Ok(Some(found)) => found,
-                Ok(None) => return true,
+                Ok(None) => {
+                    backend.keep_pace(self.now);
+                    return true;
+                }
                 Err(BadResponse) => return false,
             };
             let id = in_flight.id;

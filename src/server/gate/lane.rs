@@ -3,7 +3,8 @@
 //! Decides how many requests may wait and how many are in flight; `queue` decides which is next. A
 //! connection to the workers is kept for the next request. In the lane for reading, where requests are
 //! quick, each worker has a connection of its own, which carries several one behind the other; the next request goes to
-//! a worker that is awake, for as long as its responses keep coming, so that under load none need be woken for each.
+//! a worker that is awake, for as long as its responses keep coming, so that under load no worker is woken for each
+//! request. Where all workers are slow, requests wait in the queue.
 
 use std::path::PathBuf;
 
@@ -17,8 +18,9 @@ pub(super) struct LaneState {
     pub(super) bounds: Bounds,
     /// Connections to the present workers.
     pub(super) backends: Vec<usize>,
-    /// A connection has had no response yet. Only after its first response is another one opened: tiny_http
-    /// can leave a connection unread if several are opened at once, until another one closes.
+    /// A connection to a tiny_http that others will share has had no response yet. Only after its first response is
+    /// another one opened: tiny_http can leave a connection unread if several are opened at once, until another one
+    /// closes.
     pub(super) unproven: bool,
 }
 
@@ -26,7 +28,7 @@ pub(super) struct LaneState {
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) waiting: usize,
-    /// How many tiny_http share the workers: with more than one, each has one worker, and one connection.
+    /// How many tiny_http the workers are divided among. If there are several, each has one worker and one connection.
     pub(super) pools: usize,
     pub(super) backends: usize,
     /// Requests on one connection. Those that may write or hash go alone, so that none waits behind them.

@@ -30,8 +30,8 @@ const WAITING_MIN: usize = 64;
 /// are quick.
 pub(super) const READS_A_BACKEND: usize = 32;
 
-/// The most bytes of heads on one such connection: fewer requests where the operator allows longer heads.
-pub const READS_BYTES_A_BACKEND: usize = 1024 * 1024;
+/// While requests of so many bytes are on a connection, no other one is sent on it.
+pub const BYTES_A_BACKEND: usize = 512 * 1024;
 
 /// Connections to the workers for each hasher, so that the next request is there when one is done.
 const BACKENDS_A_HASHER: usize = 2;
@@ -66,7 +66,13 @@ impl GateLimits {
         self.lanes().iter().map(|(_, bounds)| bounds.backends).sum()
     }
 
-    /// The tiny_http of all lanes.
+    /// How many tiny_http there are for reading: one for each worker, so that the gate chooses which of them gets a
+    /// request.
+    pub const fn reading_pools(&self) -> usize {
+        self.workers
+    }
+
+    /// How many tiny_http there are in all.
     pub fn pools(&self) -> usize {
         self.lanes().iter().map(|(_, bounds)| bounds.pools).sum()
     }
@@ -94,9 +100,9 @@ impl GateLimits {
     pub(super) fn lanes(&self) -> [(usize, Bounds); LANES] {
         let reads = Bounds {
             waiting: READS_WAITING_MAX,
-            pools: self.workers,
-            backends: self.workers,
-            depth: (READS_BYTES_A_BACKEND / self.head_bytes).clamp(1, READS_A_BACKEND),
+            pools: self.reading_pools(),
+            backends: self.reading_pools(),
+            depth: READS_A_BACKEND,
             each: usize::MAX,
         };
         let writes = Bounds {

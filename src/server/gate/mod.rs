@@ -56,7 +56,7 @@ use handle::GateCommand;
 pub use handle::{GateEvent, GateHandle, WorkerSockets};
 use head::Persistence;
 use lane::LaneState;
-pub use limits::{CONNECTIONS_MAX, GateLimits, READS_BYTES_A_BACKEND, WRITERS};
+pub use limits::{BYTES_A_BACKEND, CONNECTIONS_MAX, GateLimits, WRITERS};
 use listener::Listener;
 pub use listener::{Listen, Listeners};
 pub(super) use listener::{SocketFile, bind_unix};
@@ -125,7 +125,8 @@ pub struct Gate {
     per_client: HashMap<ClientPrefix, usize>,
     backends: Slab<BackendConnection>,
     lanes: [LaneState; LANES],
-    /// How long a request may wait behind others of the same worker.
+    /// How long a request may be expected to wait behind others of the same worker; zero where the database is on
+    /// another machine, which all workers can ask at the same time.
     stall: Duration,
     /// Connections that were answered out of turn and have to be driven again.
     answered: Vec<usize>,
@@ -161,7 +162,6 @@ impl Gate {
         register(&poll, &mut listeners)?;
         let now = Instant::now();
         let site = SiteCalls::of(site);
-        // While one worker waits for a database on another machine, others can ask it as well.
         let stall = if site.is_remote() { Duration::ZERO } else { STALL };
         let gate = Self {
             poll,
@@ -675,19 +675,29 @@ mod tests {
     }
 
     #[test]
-    fn sends_fewer_reads_at_once_to_a_worker_where_heads_may_be_long() {
+    fn sends_fewer_reads_at_once_to_a_worker_where_they_are_long() {
         let folder = tempfile::tempdir().unwrap();
-        let mut limits = gate(&folder).limits;
-        limits.head_bytes = head::HEAD_BYTES_MAX;
-        assert_eq!(limits.lanes()[READS].1.depth, 4);
+        let (mut gate, _listeners) = gate_with_readers(&folder);
+        let long = gate.lanes[READS].backends[0];
+        gate.backends[long].in_flight_bytes = BYTES_A_BACKEND - 1;
+        assert_eq!([ask(&mut gate), ask(&mut gate)], [vec![2], vec![2, 1]]);
     }
 
     #[test]
-    fn lets_no_read_wait_behind_another_one_while_the_database_is_on_another_machine() {
+    fn lets_reads_wait_in_the_queue_and_not_behind_a_worker_that_hangs() {
         let folder = tempfile::tempdir().unwrap();
         let (mut gate, _listeners) = gate_with_readers(&folder);
+        // With a database on another machine no read waits behind another one.
         gate.stall = Duration::ZERO;
-        assert_eq!([ask(&mut gate), ask(&mut gate), ask(&mut gate)], [[1, 1], [2, 1], [2, 2]]);
+        assert_eq!([ask(&mut gate), ask(&mut gate)], [[1, 1], [1, 1]]);
+        assert_eq!(gate.lanes[READS].queue.len(), 1);
+        // Or behind one, at a worker that takes no longer than usual.
+        let second = gate.lanes[READS].backends[1];
+        gate.backends[second].pace = Duration::from_millis(2);
+        assert_eq!([ask(&mut gate), ask(&mut gate)], [[1, 2], [1, 2]]);
+        assert_eq!(gate.lanes[READS].queue.len(), 2);
+        gate.now += Duration::from_secs(1);
+        assert_eq!(ask(&mut gate), [1, 2], "it hangs");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::base::clock::Moment;
 use crate::web::http::{Method, Problem, Request, Response};
 use crate::web::{Lane, RouteRow, Site};
 
-/// The site, with every call guarded against panics.
+/// The site, with every call about a request guarded against panics.
 pub(super) struct SiteCalls {
     site: Arc<Site>,
 }
