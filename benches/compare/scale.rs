@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use vestibule::auth::housekeeping::BATCH_MAX;
 use vestibule::base::clock::Moment;
 use vestibule::store::{Maintenance, Sessions, Sqlite};
 
@@ -17,9 +18,6 @@ const LARGE: usize = 10_000_000;
 
 /// Sessions that have ended, in each of the files, for the sweep.
 const ENDED: usize = 20_000;
-
-/// How many rows a sweep deletes in one transaction.
-const SWEPT_A_TIME: u32 = 1_000;
 
 /// At least this much of what the small file gives is wanted of the large one.
 const WANTED: f64 = 0.85;
@@ -198,7 +196,7 @@ fn sweep(database: &Path) -> Duration {
     let start = Instant::now();
     let mut deleted = 0;
     while deleted < ENDED {
-        deleted += store.delete_dead_sessions(now, SWEPT_A_TIME).expect("a sweep");
+        deleted += store.delete_dead_sessions(now, BATCH_MAX).expect("a sweep");
     }
     let took = start.elapsed();
     store.close().expect("it is closed");
