@@ -37,6 +37,9 @@ impl Config {
 const SAID_ALWAYS: [&str; 5] =
     ["origin", "cookie_domain", "trusted_proxy", "signup", "password_policy"];
 
+/// The name of the setting whether mail is sent.
+pub(in crate::cli) const HAS_MAIL: &str = "mail";
+
 /// The name of the setting whether users are told by mail what happens to their accounts.
 pub(in crate::cli) const NOTICES: &str = "notices";
 
@@ -65,7 +68,7 @@ pub(super) fn facts(web: &Settings) -> Vec<(&'static str, String)> {
         ("second_factor_remember", written(second.remember)),
         ("passkeys", rules.passkeys.as_ref().map_or("none".to_owned(), |it| it.id.clone())),
         ("sealing_key", web.sealing_key.as_ref().map_or("none".to_owned(), SealingKey::handle)),
-        ("mail", web.has_mail.to_string()),
+        (HAS_MAIL, web.has_mail.to_string()),
         (NOTICES, if web.has_notices { "on" } else { "off" }.to_owned()),
         ("signup_email", web.sign_up_email.as_str().to_owned()),
         ("verify_before_sign_in", rules.verifies_first.to_string()),

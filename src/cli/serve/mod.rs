@@ -29,7 +29,7 @@ use ipnet::IpNet;
 
 pub use config::Config;
 pub(super) use config::refuse_foreign;
-pub(super) use facts::NOTICES;
+pub(super) use facts::{HAS_MAIL, NOTICES};
 pub use names::{NameKindArgs, NameRestArgs};
 pub use second_factor::SealKeyArgs;
 

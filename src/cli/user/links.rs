@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::change::gone;
+use super::notices;
 use crate::auth::events::Event;
 use crate::auth::mail::{self, ResetMailed};
 use crate::auth::one_time_tokens::{self, Purpose};
@@ -15,7 +16,7 @@ use crate::cli::records::record;
 use crate::cli::table::printable;
 use crate::store::{Store, User};
 
-/// Has a reset link mailed to a user.
+/// Has a reset link mailed to a user, if a server sends mail.
 pub(super) fn mail(
     store: &dyn Store,
     user: &User,
@@ -24,6 +25,12 @@ pub(super) fn mail(
 ) -> Result<ChangeReport, String> {
     let name = printable(&user.username);
     let refused = |what: &str, todo: &str| Err(format!("{name} {what}; {todo}"));
+    if !notices::is_mail_sent(store) {
+        return Err(format!(
+            "no mail for {name} was queued, as the server that was the last to start sends none (serve --mail); without \
+             --mail the link is printed"
+        ));
+    }
     match mail::mail_reset(store, user, language, now).map_err(|err| err.to_string())? {
         ResetMailed::Done => {}
         ResetMailed::NoAddress if user.disabled_at.is_some() => {

@@ -414,6 +414,22 @@ fn mails_a_reset_link_for_an_operator_in_the_language_that_is_given() {
 }
 
 #[test]
+fn queues_no_reset_link_for_an_operator_where_no_server_sends_mail() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[ORIGIN]);
+    server.sign_up("anna");
+    let database = folder.path().join("test.db");
+    let database = ["--database", database.to_str().unwrap()];
+    let run = |words: &[&str]| vestibule(&[words, &database].concat()).output().unwrap();
+    assert!(run(&["user", "email", "anna", "anna@example.com"]).status.success());
+    let output = run(&["user", "reset-link", "anna", "--mail"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("sends none"), "{said}");
+    let waiting = String::from_utf8(run(&["mail", "list", "--json"]).stdout).unwrap();
+    assert_eq!(waiting, "");
+}
+
+#[test]
 fn sets_an_address_that_does_not_count_until_it_is_verified() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path(), &[&program(folder.path(), "")]);
