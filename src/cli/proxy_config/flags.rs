@@ -72,7 +72,8 @@ pub struct ProxyArgs {
     #[arg(default_value = "http://127.0.0.1:3000")]
     upstream: Vec<String>,
 
-    /// Where vestibule listens, as for serve. Of several addresses the proxy asks the first that it can ask.
+    /// Where vestibule listens, as for serve. Of several addresses the proxy is given the first that it can reach: not
+    /// every one can use Unix sockets.
     #[arg(long, env = "VESTIBULE_LISTEN", value_name = "ADDRESS,...", value_parser = listen)]
     #[arg(default_value = "127.0.0.1:8080", value_delimiter = ',')]
     listen: Vec<Listen>,
