@@ -13,7 +13,7 @@ cargo build --release --locked --quiet --bin vestibule
 
 work=$(mktemp -d)
 chmod 711 "$work"
-export GALERA_DIR="$work/galera" GALERA_NETNS='' GALERA_PORT="${GALERA_PORT:-35060}"
+export GALERA_DIR="$work/galera" GALERA_NETNS='' GALERA_PORT="${GALERA_PORT:-25060}"
 servers=""
 # shellcheck disable=SC2086 # A list of process ids.
 clean_up() {

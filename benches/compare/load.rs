@@ -100,8 +100,8 @@ pub fn middle(all: Vec<Figures>) -> Figures {
 }
 
 /// The one with the highest throughput.
-pub fn best(all: Vec<Figures>) -> Figures {
-    sorted(all).pop().expect("one round at least")
+pub fn best(all: &[Figures]) -> Figures {
+    sorted(all.to_vec()).pop().expect("one round at least")
 }
 
 fn sorted(mut all: Vec<Figures>) -> Vec<Figures> {
