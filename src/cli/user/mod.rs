@@ -156,7 +156,8 @@ pub enum UserAction {
         #[arg(long, conflicts_with = "json")]
         qr: bool,
         /// Mail it to the verified address of the user instead of printing it. A server with mail sends it, with the
-        /// link made then, and the operator does not see it.
+        /// link made then, and the operator does not see it. Refused if the server that was the last to start sends no
+        /// mail.
         #[arg(long, conflicts_with = "qr")]
         mail: bool,
         /// The language of the mail.
