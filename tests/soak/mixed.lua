@@ -1,5 +1,6 @@
 -- Requests as they come from browsers, proxies and scripts, with the sessions in the file COOKIES in turn. A response
--- failed if the server could not give it (500 or more) or led to the sign-in, as the session had ended (300 to 399).
+-- failed if the server could not give it (500 or more), led to the sign-in, as the session had ended (300 to 399), or
+-- refused a check of a user who is signed in (403).
 dofile(os.getenv("WRK") .. "/report.lua")
 local requests, at = {}, 0
 local threads, found = {}, done
@@ -28,7 +29,7 @@ function request()
   return requests[at]
 end
 function response(status)
-  if status >= 500 or status >= 300 and status < 400 then failed = failed + 1 end
+  if status >= 500 or status == 403 or status >= 300 and status < 400 then failed = failed + 1 end
 end
 function done(summary, latency)
   found(summary, latency)
