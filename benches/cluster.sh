@@ -13,6 +13,7 @@ cargo build --release --locked --quiet --bin vestibule
 
 work=$(mktemp -d)
 chmod 711 "$work"
+# Ports below those that the kernel gives to clients, of which another benchmark may have left many.
 export GALERA_DIR="$work/galera" GALERA_NETNS='' GALERA_PORT="${GALERA_PORT:-25060}"
 servers=""
 # shellcheck disable=SC2086 # A list of process ids.

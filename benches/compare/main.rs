@@ -228,7 +228,8 @@ impl Bench {
         }
     }
 
-    /// After a server that was stopped in good order: the middle of nine starts to the first answer in ms, and the memory after one in MB.
+    /// After a server that was stopped in good order: the middle of nine starts to the first answer in ms, and the
+    /// memory after one in MB.
     fn start_of(&self, system: System, database: &Path) -> (f64, f64) {
         let start = || Server::start(system, &self.places, database);
         // A server that was killed leaves a log that the next one takes in.

@@ -260,7 +260,7 @@ impl ProxyArgs {
         }
     }
 
-    /// The address at which the proxy asks: the first one that it can ask, or else the first.
+    /// The address that the proxy is given: the first that it can reach, or else the first.
     fn asked(&self) -> &Listen {
         let can_ask = |it: &&Listen| matches!(it, Listen::Tcp(_)) || self.proxy.asks_unix_sockets();
         self.listen.iter().find(can_ask).unwrap_or(&self.listen[0])

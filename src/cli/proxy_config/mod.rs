@@ -65,7 +65,7 @@ impl ProxyKind {
         }
     }
 
-    /// Whether it can ask for a check on a Unix socket.
+    /// Whether it can ask for a check over a Unix socket.
     const fn asks_unix_sockets(self) -> bool {
         match self {
             Self::Nginx | Self::Caddy | Self::Haproxy => true,

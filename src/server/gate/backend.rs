@@ -18,10 +18,10 @@ use super::{ACCEPT_PAUSE, FIRST_KEY, Gate, GateEvent, WORK};
 use crate::web::http::Problem;
 
 /// How long a request may be expected to wait behind others of the same worker. A worker that has sent no response for
-/// this long is taken to be at something slow, and gets no further requests until it answers.
+/// this long is taken to be at something slow, and gets no further request until it answers, unless it is on time.
 pub(super) const STALL: Duration = Duration::from_millis(1);
 
-/// The weight of the past in the moving average of a worker's pace: seven eighths.
+/// The latest responses are one part of so many in the moving average of a worker's pace.
 const PACE_WEIGHT: u32 = 8;
 
 /// How much of a buffer for requests is kept when all are sent.
@@ -181,7 +181,7 @@ impl BackendConnection {
     }
 
     /// Takes note of how long the responses took that have been read since the last time.
-    fn keep_pace(&mut self, now: Instant) {
+    fn note_pace(&mut self, now: Instant) {
         if self.answered > 0 {
             let each = now.saturating_duration_since(self.moved_at) / self.answered;
             self.pace = (self.pace * (PACE_WEIGHT - 1) + each) / PACE_WEIGHT;
@@ -318,7 +318,7 @@ impl Gate {
             let (in_flight, answer) = match backend.next() {
                 Ok(Some(found)) => found,
                 Ok(None) => {
-                    backend.keep_pace(self.now);
+                    backend.note_pace(self.now);
                     return true;
                 }
                 Err(BadResponse) => return false,

@@ -176,8 +176,8 @@ fn check_shape(conn: &Connection, schema: &str) -> FileResult<()> {
     Ok(())
 }
 
-/// Whether the statements that made the tables are those of schema.sql, word for word, which takes a tenth of the time that
-/// comparing columns does. In a file that an older release made they are others.
+/// Whether the statements that made the tables are those of schema.sql, word for word: then no model of the schema has
+/// to be made to compare columns with. In a file that an older release made they are others.
 fn is_written_as(conn: &Connection, schema: &str) -> rusqlite::Result<bool> {
     // SQLite's own tables and indexes have no statement, or are counts that ANALYZE has made.
     let mut statements = conn.prepare(
