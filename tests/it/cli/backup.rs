@@ -317,53 +317,6 @@ fn leaves_nothing_on_a_full_disk() {
     assert_eq!(number(&database, users), 1_500);
 }
 
-/// Everything that a command has flushed to the disk, one after the other: its path, and the names in its
-/// folder at that moment.
-fn flushed(folder: &Path, words: &[&str]) -> Vec<(PathBuf, Vec<String>)> {
-    let tools = tempfile::tempdir().unwrap();
-    let (library, log) = (tools.path().join("flushes.so"), tools.path().join("log"));
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/flushes.c");
-    let mut cc = std::process::Command::new("cc");
-    cc.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source);
-    assert!(cc.status().unwrap().success());
-    let mut command = vestibule(words);
-    command.current_dir(folder).env("LD_PRELOAD", &library).env("FLUSHES", &log);
-    said(&command.output().unwrap());
-    let read = |line: &str| {
-        let mut words = line.split('\t').map(str::to_owned);
-        (PathBuf::from(words.next().unwrap()), words.collect())
-    };
-    fs::read_to_string(log).unwrap().lines().map(read).collect()
-}
-
-/// Against a power cut at any moment.
-#[test]
-fn flushes_what_it_writes_before_that_has_its_name_and_the_folder_afterwards() {
-    let it = Kept::new();
-    let place = it.folder.path().canonicalize().unwrap();
-    for (words, name) in [
-        (&["restore", "copy.db", "--yes", "--database=test.db"][..], "test.db"),
-        (&["backup", "more.db", "--database=test.db"], "more.db"),
-        (&["export", "people.jsonl", "--database=test.db"], "people.jsonl"),
-    ] {
-        let flushed = flushed(&place, words);
-        let has = |names: &[String], name: &str| names.iter().any(|it| it == name);
-        let part = format!("{name}.part");
-        let content = flushed.iter().position(|(path, _)| *path == place.join(&part));
-        let named = flushed
-            .iter()
-            .position(|(path, names)| *path == place && has(names, name) && !has(names, &part));
-        assert!(content.is_some() && named.is_some(), "{words:?}: {flushed:?}");
-        assert!(content < named, "{words:?}: {flushed:?}");
-        // What a restore replaces has its other name for good before it loses this one.
-        let is_kept = |(path, names): &(PathBuf, Vec<String>)| {
-            let is_aside = |it: &String| it.starts_with("test.db.before-restore-");
-            *path == place && names.iter().any(is_aside) && has(names, &part)
-        };
-        assert!(name != "test.db" || flushed.iter().any(is_kept), "{words:?}: {flushed:?}");
-    }
-}
-
 #[test]
 fn backs_up_into_one_file_that_only_its_owner_can_read_and_overwrites_none() {
     let it = Kept::new();

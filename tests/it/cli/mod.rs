@@ -31,6 +31,7 @@ mod import_rows;
 mod import_sqlite;
 #[cfg(feature = "import")]
 mod import_text;
+mod flushes;
 mod health;
 mod json;
 mod kill;
