@@ -40,7 +40,7 @@ pub(super) fn form(
     let form = Repeat {
         action: &call.request.target(),
         kept,
-        code: is_asked(&CODE).then(|| code_kind(declared())),
+        code: is_asked(&CODE).then(|| code_kind(call)),
         passwords: PASSWORDS.into_iter().filter(is_asked).collect(),
         words,
     };
@@ -48,7 +48,7 @@ pub(super) fn form(
     leading_to(page, call.next().as_ref())
 }
 
-/// What the field for a code takes in a form with these fields.
-fn code_kind(mut fields: impl Iterator<Item = &'static str>) -> CodeKind {
-    if fields.any(|it| it == "enrolment") { CodeKind::App } else { CodeKind::Either }
+/// What the field for a code takes: whose second factor is on, and with what, the database tells.
+fn code_kind(call: &Call<'_>) -> CodeKind {
+    if call.fields.has("enrolment") { CodeKind::App } else { CodeKind::Either }
 }

@@ -60,8 +60,7 @@ pub(super) const ROUTES: &[Route] = &[
                 NEXT,
             ],
         )
-        .refusing(&[401, 422, 429])
-        .when_busy(second_step::show_again),
+        .refusing(&[401, 422, 429]),
     post("/login/passkey", "/login", Anyone(passkeys::sign_in), |t| t.sign_in_with_passkey)
         .writing(Shape::Admitted, &[CREDENTIAL, NEXT])
         .refusing(&[401, 429])

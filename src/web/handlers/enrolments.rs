@@ -81,7 +81,7 @@ impl SetUp {
         status: u16,
     ) -> Response {
         let (uri, in_fours) = (self.uri(call, username), self.secret.in_fours());
-        let secret = Some(NewSecret { uri: &uri, in_fours: &in_fours });
+        let secret = NewSecret { uri: &uri, in_fours: &in_fours };
         draw(call, status, &SetUpForm { secret, enrolment: &self.enrolment, ..*form })
     }
 
@@ -94,12 +94,6 @@ impl SetUp {
         let title = settings.look.own_title().filter(is_shown);
         self.secret.uri(title.or(own).unwrap_or("vestibule"), username)
     }
-}
-
-/// The form of a request that was not processed, without the secret: whose it is, the database tells.
-pub(super) fn form_again(call: &Call<'_>, form: &SetUpForm<'_>, status: u16) -> Response {
-    let enrolment = call.field("enrolment").unwrap_or_default();
-    draw(call, status, &SetUpForm { enrolment: &enrolment, ..*form })
 }
 
 fn draw(call: &Call<'_>, status: u16, form: &SetUpForm<'_>) -> Response {

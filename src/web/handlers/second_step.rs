@@ -136,15 +136,6 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
     }
 }
 
-/// The form of a request that was not processed.
-pub(in crate::web) fn show_again(call: &Call<'_>, status: u16, alert: Alert) -> Response {
-    if call.field("enrolment").is_none() {
-        return page(call, status, Factors { has_app: true, options: None }, Some(alert));
-    }
-    let pending = pending(call);
-    enrolments::form_again(call, &set_up_form(call, pending.as_deref(), Some(alert)), status)
-}
-
 fn finish(call: &Call<'_>, token: &Token) -> Answered {
     let auth = &call.site.auth;
     match second_step::waiting(auth, token, call.now)? {

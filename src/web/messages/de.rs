@@ -448,14 +448,8 @@ pub static DE: Text = Text {
         "Ein zweiter Faktor ist hier Pflicht",
         "Er lässt sich nicht ausschalten.",
     ),
-    passkey_failed: told(
-        "Es wurde kein Passkey benutzt",
-        "Bitte noch einmal versuchen oder anders anmelden.",
-    ),
-    passkey_refused: told(
-        "Passkey nicht angenommen",
-        "Bitte noch einmal versuchen oder anders anmelden.",
-    ),
+    passkey_failed: told("Es wurde kein Passkey benutzt", "Bitte noch einmal versuchen."),
+    passkey_refused: told("Passkey nicht angenommen", "Bitte noch einmal versuchen."),
     too_many_passkeys: told(
         "Zu viele Passkeys",
         "Bitte einen entfernen, der nicht mehr gebraucht wird.",

@@ -749,8 +749,8 @@ pub static EN: Text = Text {
     second_factor_on: told("The second factor is on", "It was turned on before."),
     second_factor_off: told("The second factor is off", "Please turn it on first."),
     second_factor_needed: told("A second factor is required here", "It cannot be turned off."),
-    passkey_failed: told("No passkey was used", "Please try again, or sign in another way."),
-    passkey_refused: told("Passkey not accepted", "Please try again, or sign in another way."),
+    passkey_failed: told("No passkey was used", "Please try again."),
+    passkey_refused: told("Passkey not accepted", "Please try again."),
     too_many_passkeys: told("Too many passkeys", "Please remove one that you no longer need."),
     last_factor: told(
         "This is your last second factor",

@@ -442,11 +442,8 @@ pub static FR: Text = Text {
     second_factor_on: told("Le second facteur est activé", "Il l’était déjà."),
     second_factor_off: told("Le second facteur est désactivé", "Activez-le d’abord."),
     second_factor_needed: told("Un second facteur est exigé ici", "Il ne peut pas être désactivé."),
-    passkey_failed: told(
-        "Aucune clé d’accès n’a été utilisée",
-        "Réessayez, ou connectez-vous autrement.",
-    ),
-    passkey_refused: told("Clé d’accès refusée", "Réessayez, ou connectez-vous autrement."),
+    passkey_failed: told("Aucune clé d’accès n’a été utilisée", "Réessayez."),
+    passkey_refused: told("Clé d’accès refusée", "Réessayez."),
     too_many_passkeys: told(
         "Trop de clés d’accès",
         "Supprimez-en une dont vous n’avez plus besoin.",

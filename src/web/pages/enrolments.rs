@@ -22,8 +22,8 @@ pub struct NewSecret<'a> {
 pub struct SetUpForm<'a> {
     /// The path that it is sent to.
     pub path: &'static str,
-    /// `None`: the form alone is drawn, as its page was shown before.
-    pub secret: Option<NewSecret<'a>>,
+    /// The secret of the app to be set up.
+    pub secret: NewSecret<'a>,
     /// What the form carries.
     pub enrolment: &'a str,
     /// The token of the sign-in that waits, if the form brought it.
@@ -42,11 +42,12 @@ pub struct SetUpForm<'a> {
 }
 
 impl SetUpForm<'_> {
-    /// The form that is sent to this path, of a user who is signed in and gave their password lately.
+    /// The form that is sent to this path, of a user who is signed in and gave their password lately. It has no secret
+    /// yet.
     pub const fn at(path: &'static str, refusal: Option<Alert>) -> Self {
         Self {
             path,
-            secret: None,
+            secret: NewSecret { uri: "", in_fours: "" },
             enrolment: "",
             pending: None,
             asks: None,
@@ -68,7 +69,7 @@ pub fn set_up(frame: Frame<'_>, it: &SetUpForm<'_>) -> Markup {
         // Below the picture, it would not be seen on a phone.
         (alert(frame, it.refusal, "refusal"))
         @if it.at_sign_in.is_some() { p.aside { (t.set_up_is_due) } }
-        @if let Some(secret) = it.secret { (shown(frame, secret)) }
+        (shown(frame, it.secret))
         form method="post" action=(action) {
             input type="hidden" name="enrolment" value=(it.enrolment);
             (pending_field(it.pending))

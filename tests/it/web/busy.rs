@@ -115,8 +115,6 @@ fn has_such_a_page_for_every_form() {
         let fields = fields(body(&page));
         let is_shown = |it: &&String| match it.as_str() {
             "next" => path.starts_with("/account"),
-            // A passkey answers a form of its own.
-            "credential" => !["/login/second", "/account/prove"].contains(&path.as_str()),
             _ => true,
         };
         for name in names.iter().filter(is_shown) {
@@ -124,6 +122,24 @@ fn has_such_a_page_for_every_form() {
             let expected = if is_secret { String::new() } else { typed(name) };
             assert!(fields.contains(&(name.clone(), expected)), "{path}: {fields:?}");
         }
+    }
+}
+
+/// A user may have no app.
+#[test]
+fn asks_for_a_code_of_the_second_factor_only_where_one_was_typed() {
+    let visit = browser();
+    for path in ["/login/second", "/account/second-factor/off"] {
+        let page = busy(&visit, path, "credential=%7B%7D");
+        let html = body(&page);
+        assert!(html.contains("name=\"credential\" value=\"{}\""), "{path}: {html}");
+        assert!(!html.contains("name=\"code\""), "{path}: {html}");
+        let page = busy(&visit, path, "code=123456");
+        assert!(
+            body(&page).contains("Code from the app, or recovery code"),
+            "{path}: {}",
+            body(&page)
+        );
     }
 }
 
