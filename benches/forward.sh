@@ -19,7 +19,8 @@ seconds=${BENCH_SECONDS:-4} rounds=${BENCH_ROUNDS:-3} connections=${BENCH_CONNEC
 export WRK="$PWD/benches/wrk"
 
 # Ports of loopback: the app, the server, and each way to the app.
-app=28300 server=28301 open=28302 basic=28303 ours=28304 other=28305 caddy_open=28306 caddy_ours=28307
+app=28300 server=28301 open=28302 basic=28303 ours=28304 other=28305 caddy_open=28306 caddy_ours=28307 floor=28308
+ours_plain=28309 floor_plain=28310
 work=$(mktemp -d)
 chmod 711 "$work"
 pids=""
@@ -53,9 +54,13 @@ cookie=$(curl --silent --dump-header - --output /dev/null --data-urlencode 'pass
 options="--origin https://auth.example.com --cookie-domain example.com --app https://wiki.example.com"
 # shellcheck disable=SC2086 # A list of flags.
 "$program" proxy-config nginx $options |
-    sed -e "s/listen 443 ssl;/listen 127.0.0.1:$ours;/" -e '/listen \[::\]/d' -e '/ssl_certificate/d' \
+    sed -e "s/listen 443 ssl;/listen 127.0.0.1:$ours;/" -e "s/listen 80;/listen 127.0.0.1:$ours_plain;/" \
+        -e '/listen \[::\]/d' -e '/ssl_certificate/d' \
         -e 's/\$scheme:/https:/' -e "s/127.0.0.1:8080/127.0.0.1:$server/" -e "s/127.0.0.1:3000/127.0.0.1:$app/" \
         >"$work/ours.conf"
+# What any check takes that nginx asks for over HTTP: the same configuration, where an nginx lets everybody in.
+sed -e "s/127.0.0.1:$server/127.0.0.1:$app/" -e "s/127.0.0.1:$ours/127.0.0.1:$floor/" \
+    -e "s/127.0.0.1:$ours_plain/127.0.0.1:$floor_plain/" "$work/ours.conf" >"$work/floor.conf"
 # shellcheck disable=SC2086 # A list of flags.
 "$program" proxy-config caddy $options |
     sed -e '/^# Caddy leads from http/,$d' -e "s#^https://\([a-z]*.example.com\)#http://\1:$caddy_ours#" \
@@ -135,11 +140,16 @@ EOF
     [ -z "$has_other" ] || cat "$work/other.conf"
     echo "}"
 } >"$work/proxy.nginx"
-for name in app proxy; do
+{
+    http 2 floor
+    cat "$work/floor.conf"
+    echo "}"
+} >"$work/floor.nginx"
+for name in app proxy floor; do
     nginx -q -p "$work" -e "$work/$name.log" -c "$work/$name.nginx"
 done
 {
-    printf '{\n\tadmin off\n\tauto_https off\n}\n'
+    printf '{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n'
     printf 'http://open.example.com:%s {\n\treverse_proxy 127.0.0.1:%s\n}\n' "$caddy_open" "$app"
     cat "$work/ours.caddy"
 } >"$work/Caddyfile"
@@ -150,7 +160,7 @@ wait_for "$caddy_open"
 
 # What each way is asked with, one header a line.
 basic_word=$(printf 'anna:three unrelated words' | base64)
-ways="nginx:no_check:$open nginx:auth_basic,_bcrypt:$basic nginx:vestibule:$ours"
+ways="nginx:no_check:$open nginx:auth_basic,_bcrypt:$basic nginx:vestibule:$ours nginx:nginx,_always_yes:$floor"
 if [ -n "$has_other" ]; then
     # A session as its portal makes one.
     other_cookie=lemonldap=$(runuser -u www-data -- perl -MLemonldap::NG::Common::Session -e '
@@ -191,7 +201,7 @@ for way in $ways; do
     done
     [ "$body" = "the app" ] || { echo "forward: $way does not reach the app: $body" >&2; exit 1; }
     case $way in
-        *no_check*) ;;
+        *no_check* | *always_yes*) ;;
         *)
             status=$(curl --silent --output /dev/null --write-out '%{http_code}' -H "Host: $(host_of "$port")" "http://127.0.0.1:$port/")
             case $status in 401 | 302 | 303) ;; *) echo "forward: $way lets a stranger in: $status" >&2; exit 1 ;; esac ;;
