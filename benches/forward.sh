@@ -20,7 +20,7 @@ export WRK="$PWD/benches/wrk"
 
 # Ports of loopback: the app, the server, and each way to the app.
 app=28300 server=28301 open=28302 basic=28303 ours=28304 other=28305 caddy_open=28306 caddy_ours=28307 floor=28308
-ours_plain=28309 floor_plain=28310
+ours_plain=28309 floor_plain=28310 yes=28311
 work=$(mktemp -d)
 chmod 711 "$work"
 pids=""
@@ -58,8 +58,8 @@ options="--origin https://auth.example.com --cookie-domain example.com --app htt
         -e '/listen \[::\]/d' -e '/ssl_certificate/d' \
         -e 's/\$scheme:/https:/' -e "s/127.0.0.1:8080/127.0.0.1:$server/" -e "s/127.0.0.1:3000/127.0.0.1:$app/" \
         >"$work/ours.conf"
-# What any check takes that nginx asks for over HTTP: the same configuration, where an nginx lets everybody in.
-sed -e "s/127.0.0.1:$server/127.0.0.1:$app/" -e "s/127.0.0.1:$ours/127.0.0.1:$floor/" \
+# What any check takes that nginx asks for over HTTP: the same configuration, where another nginx admits everybody.
+sed -e "s/127.0.0.1:$server/127.0.0.1:$yes/" -e "s/127.0.0.1:$ours/127.0.0.1:$floor/" \
     -e "s/127.0.0.1:$ours_plain/127.0.0.1:$floor_plain/" "$work/ours.conf" >"$work/floor.conf"
 # shellcheck disable=SC2086 # A list of flags.
 "$program" proxy-config caddy $options |
@@ -133,6 +133,10 @@ EOF
     echo "server { listen 127.0.0.1:$app; location / { return 200 'the app'; } } }"
 } >"$work/app.nginx"
 {
+    http 2 yes
+    echo "server { listen 127.0.0.1:$yes; location / { return 204; } } }"
+} >"$work/yes.nginx"
+{
     http 2 proxy
     echo "server { listen 127.0.0.1:$open; $plain }"
     echo "server { listen 127.0.0.1:$basic; auth_basic x; auth_basic_user_file $work/passwords; $plain }"
@@ -145,7 +149,7 @@ EOF
     cat "$work/floor.conf"
     echo "}"
 } >"$work/floor.nginx"
-for name in app proxy floor; do
+for name in app yes proxy floor; do
     nginx -q -p "$work" -e "$work/$name.log" -c "$work/$name.nginx"
 done
 {
