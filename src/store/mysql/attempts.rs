@@ -3,7 +3,6 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
 
-use mysql::Conn;
 use mysql::prelude::Queryable;
 
 use super::cluster::{Lease, set_if_known};
@@ -90,15 +89,19 @@ impl Attempts {
         lease: &mut Lease,
         work: &mut impl FnMut(&mut Tx<'_>) -> MysqlResult<T>,
     ) -> MysqlResult<T> {
-        let may_be_applied = self.may_be_applied;
-        let conn = &mut lease.conn;
-        let mut run = |conn: &mut Conn| work(&mut Tx { conn, may_be_applied });
+        let mut tx = Tx {
+            conn: &mut lease.conn,
+            may_be_applied: self.may_be_applied,
+            prepared: &mut lease.prepared,
+            begins_anew: self.kind == TxKind::Transaction,
+            has_prepared: false,
+        };
         match self.kind {
-            TxKind::Read => run(conn),
-            TxKind::Statement => run(conn).map_err(MysqlFault::while_writing),
-            TxKind::Transaction => transaction(conn, run),
+            TxKind::Read => work(&mut tx),
+            TxKind::Statement => work(&mut tx).map_err(MysqlFault::while_writing),
+            TxKind::Transaction => transaction(&mut tx, work),
             TxKind::Large => {
-                let done = streamed(conn, run);
+                let done = streamed(&mut tx, work);
                 self.deadline = Instant::now() + PATIENCE;
                 done
             }
@@ -139,31 +142,41 @@ impl Attempts {
 
 /// Runs a transaction that a cluster replicates while it grows. A server without support for that
 /// replicates it as a whole.
-fn streamed<T>(conn: &mut Conn, run: impl FnMut(&mut Conn) -> MysqlResult<T>) -> MysqlResult<T> {
-    let is_streamed = set_if_known(conn, STREAM)?;
-    let done = transaction(conn, run);
+fn streamed<T>(
+    tx: &mut Tx<'_>,
+    work: &mut impl FnMut(&mut Tx<'_>) -> MysqlResult<T>,
+) -> MysqlResult<T> {
+    let is_streamed = set_if_known(tx.conn, STREAM)?;
+    let done = transaction(tx, work);
     if is_streamed && !matches!(done, Err(MysqlFault::Unavailable { .. })) {
         // The transaction is committed, whether this succeeds or not.
-        let _ = set_if_known(conn, STREAM_NO_MORE);
+        let _ = set_if_known(tx.conn, STREAM_NO_MORE);
     }
     done
 }
 
 fn transaction<T>(
-    conn: &mut Conn,
-    mut run: impl FnMut(&mut Conn) -> MysqlResult<T>,
+    tx: &mut Tx<'_>,
+    work: &mut impl FnMut(&mut Tx<'_>) -> MysqlResult<T>,
 ) -> MysqlResult<T> {
-    conn.query_drop("BEGIN")?;
-    let value = match run(conn) {
-        Ok(value) => value,
-        Err(fault @ MysqlFault::Unavailable { .. }) => return Err(fault),
-        Err(fault) => {
-            conn.query_drop("ROLLBACK")?;
-            return Err(fault);
+    loop {
+        tx.has_prepared = false;
+        tx.conn.query_drop("BEGIN")?;
+        match work(tx) {
+            Err(fault @ MysqlFault::Unavailable { .. }) => return Err(fault),
+            Ok(value) if !tx.has_prepared => {
+                let done = tx.conn.query_drop("COMMIT");
+                done.map_err(|err| MysqlFault::from(err).while_writing())?;
+                return Ok(value);
+            }
+            done => {
+                tx.conn.query_drop("ROLLBACK")?;
+                if !tx.has_prepared {
+                    return done;
+                }
+            }
         }
-    };
-    conn.query_drop("COMMIT").map_err(|err| MysqlFault::from(err).while_writing())?;
-    Ok(value)
+    }
 }
 
 /// A random time up to this many milliseconds, so that two transactions in conflict do not meet again.

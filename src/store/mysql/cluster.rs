@@ -1,6 +1,7 @@
 //! Connections to the servers: which one is used, how a connection is made, and when another server is used
 //! instead.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -40,7 +41,7 @@ pub(super) const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 const LOST_AFTER_MILLIS: u64 = 10_000;
 
 /// The most prepared statements that a connection keeps.
-const STATEMENTS_MAX: usize = 128;
+pub(super) const STATEMENTS_MAX: usize = 128;
 
 /// The settings of every connection, each with its reason.
 const FIRST: [&str; 2] = [
@@ -71,6 +72,8 @@ const AUTHORITIES: [&str; 3] =
 /// A connection that is in use.
 pub(super) struct Lease {
     pub(super) conn: Conn,
+    /// The statements that the server has prepared for it, and keeps.
+    pub(super) prepared: HashSet<String>,
     /// The index of its server.
     pub(super) host: usize,
     /// Whether it was used before, so that the server may have closed it meanwhile.
@@ -80,7 +83,7 @@ pub(super) struct Lease {
 
 impl Lease {
     fn of(conn: Conn, host: usize) -> Self {
-        Self { conn, host, is_used: false, since: Instant::now() }
+        Self { conn, prepared: HashSet::new(), host, is_used: false, since: Instant::now() }
     }
 }
 

@@ -8,6 +8,7 @@
 //!   lost.
 //! - A transaction that loses against one on another server (1213) is run again as a whole, so that the
 //!   loser of two sign-ups finds the name taken, instead of getting an error.
+//! - No statement is prepared within a transaction that goes on: a node that rolls it back just then tells nobody.
 //! - If the connection breaks during a commit, the write may have happened or not. The transaction is run
 //!   again, and recognises by its own ids what it has already done (`may_be_applied`).
 //! - Nothing relies on isolation: each statement has its own condition, and the number of rows tells
@@ -35,6 +36,7 @@ mod sessions;
 mod throttle;
 mod users;
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
@@ -49,7 +51,7 @@ use super::{Cluster, Error, HALF_COPIED_TEXT, Result, Store};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use attempts::{Attempts, PATIENCE, Tries, TxKind, pause};
-use cluster::{ANSWER_TIMEOUT, ClusterPool, LONG_ANSWER_TIMEOUT};
+use cluster::{ANSWER_TIMEOUT, ClusterPool, LONG_ANSWER_TIMEOUT, STATEMENTS_MAX};
 use fault::{MysqlFault, MysqlResult};
 use keys::{insert_key, put_password};
 use sessions::{has_session, insert_session};
@@ -266,11 +268,37 @@ struct Tx<'a> {
     conn: &'a mut Conn,
     /// Whether an earlier try may have been applied: its connection broke during the commit.
     may_be_applied: bool,
+    prepared: &'a mut HashSet<String>,
+    /// Whether it begins anew after a statement was prepared.
+    begins_anew: bool,
+    /// Whether a statement was prepared, so that it has to begin anew.
+    has_prepared: bool,
 }
 
 impl Tx<'_> {
+    /// Has the server prepare a statement that this connection does not have yet. A transaction begins anew then, before
+    /// anything else is run: where it loses against one of another node while a statement is prepared, MariaDB 10.11
+    /// rolls it back and tells nobody, and would run the rest of it outside any transaction.
+    fn prepare(&mut self, sql: &str) -> MysqlResult<()> {
+        if self.prepared.contains(sql) {
+            return Ok(());
+        }
+        // The library keeps as many, and drops the one that has not been used for longest.
+        if self.prepared.len() >= STATEMENTS_MAX {
+            self.prepared.clear();
+        }
+        self.conn.prep(sql)?;
+        self.prepared.insert(sql.to_owned());
+        if !self.begins_anew {
+            return Ok(());
+        }
+        self.has_prepared = true;
+        Err(MysqlFault::Conflict("a statement was prepared".to_owned()))
+    }
+
     /// All rows. The library's own functions for one row drop what the server sends behind it.
     fn rows(&mut self, sql: &str, params: impl Into<Params>) -> MysqlResult<Vec<Row>> {
+        self.prepare(sql)?;
         Ok(self.conn.exec(sql, params.into())?)
     }
 
@@ -295,6 +323,7 @@ impl Tx<'_> {
     /// Runs a statement without rows in its answer, and returns how many rows matched: not how many
     /// changed.
     fn run(&mut self, sql: &str, params: impl Into<Params>) -> MysqlResult<usize> {
+        self.prepare(sql)?;
         self.conn.exec_drop(sql, params.into())?;
         Ok(usize::try_from(self.conn.affected_rows()).unwrap_or(usize::MAX))
     }
